@@ -1,0 +1,95 @@
+"""The closed vocabularies: channels, priorities, states, who owns an error, and reasons."""
+
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """How a notification reaches a person."""
+
+    EMAIL = "email"
+    PUSH = "push"
+
+
+class Priority(StrEnum):
+    """Which traffic may wait for which."""
+
+    CRITICAL = "critical"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+class Status(StrEnum):
+    """Where a notification is in its life. The states after `parked` are settled."""
+
+    ACCEPTED = "accepted"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RETRYING = "retrying"
+    PARKED = "parked"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DEAD_LETTERED = "dead_lettered"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the outcome is known and recorded."""
+        return self not in _WAITING_RANK
+
+    def can_become(self, later: "Status") -> bool:
+        """Whether `later` may follow. State only moves forward, in whatever order reports arrive."""
+        if self.settled:
+            return later in _RECEIPTS.get(self, ())
+        if later.settled:
+            return True
+        return _WAITING_RANK[later] >= _WAITING_RANK[self] and later is not self
+
+
+_WAITING_RANK = {
+    Status.ACCEPTED: 0,
+    Status.SCHEDULED: 1,
+    Status.QUEUED: 2,
+    Status.RETRYING: 3,
+    Status.PARKED: 3,
+}
+_RECEIPTS = {
+    Status.SENT: (Status.DELIVERED, Status.BOUNCED),
+    Status.DELIVERED: (Status.BOUNCED,),
+}
+
+
+class ErrorOwner(StrEnum):
+    """Who has to act before a send can succeed; decides retry, failover, breaker and suppression."""
+
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+    CREDENTIAL = "credential"
+    THROTTLE = "throttle"
+    OUTAGE = "outage"
+    AMBIGUOUS = "ambiguous"
+
+
+class Reason(StrEnum):
+    """Why a notification is in its state: stable, for programs. The words for people stand beside it."""
+
+    UNKNOWN_USER = "unknown_user"
+    NO_EMAIL_ADDRESS = "no_email_address"
+    NO_PUSH_TOKEN = "no_push_token"  # noqa: S105 - a reason, not a secret
+    CHANNEL_SWITCHED_OFF = "channel_switched_off"
+    UNKNOWN_TEMPLATE = "unknown_template"
+    TEMPLATE_LACKS_CHANNEL = "template_lacks_channel"
+    RENDER_FAILED = "render_failed"
+    RECIPIENT_REFUSED = "recipient_refused"
+    CONTENT_REFUSED = "content_refused"
+    CREDENTIAL_REFUSED = "credential_refused"
+    PROVIDER_THROTTLED = "provider_throttled"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    MALFORMED_MESSAGE = "malformed_message"
+    EXPIRED = "expired"

@@ -1,0 +1,46 @@
+"""The names on the broker, and which queue leads where (drawn in ARCHITECTURE.md)."""
+
+import msgspec
+
+from tidings.contracts.codes import Channel
+
+EMAIL_QUEUE = "email.queue"
+PUSH_QUEUE = "push.queue"
+STATUS_QUEUE = "status.queue"
+FAILED_QUEUE = "failed.queue"
+
+WORK_QUEUES = {Channel.EMAIL: EMAIL_QUEUE, Channel.PUSH: PUSH_QUEUE}
+
+
+class QueueSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One work queue and the routing key that leads to it."""
+
+    name: str
+    routing_key: str
+
+
+class Topology(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a broker adapter declares. Delays are seconds, ascending."""
+
+    namespace: str
+    queues: tuple[QueueSpec, ...]
+    failed_queue: str
+    delays: tuple[float, ...]
+
+
+RETRY_DELAYS = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
+"""The default waiting tiers in seconds; longer or odd delays are composed of several."""
+
+
+def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
+    """The queues of Tidings with their waiting tiers."""
+    return Topology(
+        namespace="notifications",
+        queues=(
+            QueueSpec(name=EMAIL_QUEUE, routing_key="email"),
+            QueueSpec(name=PUSH_QUEUE, routing_key="push"),
+            QueueSpec(name=STATUS_QUEUE, routing_key="status"),
+        ),
+        failed_queue=FAILED_QUEUE,
+        delays=delays,
+    )
