@@ -1,0 +1,136 @@
+"""Who is calling: service tokens (JWTs we sign ourselves) and, where a service takes them, API keys."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+import jwt
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from tidings.kit.errors import Forbidden, Unauthenticated
+from tidings.kit.ids import now
+
+ALGORITHM = "HS256"
+LIFETIME = timedelta(minutes=5)
+RENEW_AHEAD = timedelta(minutes=1)
+EVERYTHING = "*"
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller whose credential was checked. `owner` scopes idempotency keys and lists."""
+
+    owner: str
+    kind: Literal["service", "api_key"]
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Whether the caller holds `scope`."""
+        return scope in self.scopes or EVERYTHING in self.scopes
+
+
+KeyCheck = Callable[[str], Awaitable[Principal | None]]
+
+
+class ServiceTokens:
+    """Sign tokens for calls to other services, and check those shown to us.
+
+    A token names who calls (`iss`), whom (`aud`), and lives for 5 minutes (RFC 7519); a token for
+    one service is worth nothing at another.
+    """
+
+    def __init__(self, service: str, secret: str) -> None:
+        self._service = service
+        self._secret = secret
+        self._kept: dict[str, tuple[str, Any]] = {}
+
+    def sign(self, audience: str, scopes: Sequence[str] = (EVERYTHING,)) -> str:
+        """A token for calls to `audience`; kept and renewed a minute before it ends."""
+        kept = self._kept.get(audience)
+        moment = now()
+        if kept and kept[1] > moment:
+            return kept[0]
+        claims = {
+            "iss": self._service,
+            "aud": audience,
+            "iat": moment,
+            "exp": moment + LIFETIME,
+            "scope": " ".join(scopes),
+        }
+        token = jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        self._kept[audience] = (token, moment + LIFETIME - RENEW_AHEAD)
+        return token
+
+    def check(self, token: str) -> Principal:
+        """The service behind a token.
+
+        Raises:
+            Unauthenticated: wrong signature, audience or algorithm, or expired.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                audience=self._service,
+                options={"require": ["iss", "aud", "exp"]},
+                leeway=10,
+            )
+        except jwt.InvalidTokenError as error:
+            raise Unauthenticated(f"The service token is not valid: {error}") from error
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        return Principal(owner=str(claims["iss"]), kind="service", scopes=scopes)
+
+
+class Authenticator:
+    """Check the `Authorization: Bearer` header of a request, whatever kind of credential it holds."""
+
+    def __init__(self, tokens: ServiceTokens, check_key: KeyCheck | None = None) -> None:
+        self._tokens = tokens
+        self._check_key = check_key
+
+    async def authenticate(self, header: str | None) -> Principal:
+        """The caller.
+
+        Raises:
+            Unauthenticated: no credential, or one that is not valid here.
+        """
+        scheme, _, credential = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthenticated(
+                "Send a credential as `Authorization: Bearer <API key>`", code="missing_credential"
+            )
+        if not is_api_key(credential):
+            return self._tokens.check(credential)
+        principal = await self._check_key(credential) if self._check_key else None
+        if principal is None:
+            raise Unauthenticated("The API key is not known here, or was revoked", code="unknown_api_key")
+        return principal
+
+
+def is_api_key(credential: str) -> bool:
+    """Whether a credential has the form of an API key (`tdg_live_…`, `tdg_test_…`)."""
+    return credential.startswith("tdg_")
+
+
+def requires(scope: str) -> Guard:
+    """A route guard: the caller must be known and hold `scope`."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        authenticator: Authenticator = connection.app.state.authenticator
+        principal = await authenticator.authenticate(connection.headers.get("authorization"))
+        if not principal.may(scope):
+            raise Forbidden(f"This credential lacks the scope {scope}", code="missing_scope")
+        connection.scope["user"] = principal
+
+    return guard
+
+
+async def from_this_machine(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A route guard for metrics and schemas: free on loopback, `metrics:read` from anywhere else."""
+    if connection.client is None or connection.client.host not in {"127.0.0.1", "::1"}:
+        await requires("metrics:read")(connection, handler)  # type: ignore[misc] # a Guard may be sync too

@@ -1,0 +1,127 @@
+"""PostgreSQL for one service: its pool, its schema, its migrations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from tidings.kit.errors import Unavailable
+
+ACQUIRE_SECONDS = 0.8
+_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+
+Connection = PoolConnectionProxy
+
+log = structlog.get_logger(__name__)
+
+
+class Database:
+    """A pool of connections. A lost server is a 503 to the caller, within a second."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection; statements commit one by one.
+
+        Raises:
+            Unavailable: PostgreSQL cannot be reached, or every connection stays busy for 0.8 s.
+        """
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                yield connection
+        except (*_LOST, TimeoutError, asyncpg.QueryCanceledError) as error:
+            log.warning("database_unavailable", error=repr(error))
+            raise Unavailable(
+                "The database does not answer; nothing was stored, try again", code="database_unavailable"
+            ) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One connection in one transaction: all of it is committed, or none."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise unless PostgreSQL answers."""
+        async with self.connection() as connection:
+            await connection.fetchval("select 1")
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, schema: str, package: str, pool_size: int = 10
+) -> AsyncIterator[Database]:
+    """Bring the service's `schema` up to date with its migrations and open a pool on it.
+
+    `package` holds `migrations/versions/NNNN_*.py`. Connections are made when first needed.
+    """
+    await migrate(url, schema=schema, package=package)
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=pool_size,
+        timeout=ACQUIRE_SECONDS,
+        command_timeout=10,
+        server_settings={"search_path": schema, "application_name": f"tidings-{schema}"},
+        init=_prepare,
+    )
+    try:
+        yield Database(pool)
+    finally:
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=_encode, decoder=msgspec.json.decode, format="text"
+        )
+
+
+def _encode(value: Any) -> str:  # noqa: ANN401 - JSON takes many types
+    return msgspec.json.encode(value).decode()
+
+
+async def migrate(url: str, *, schema: str, package: str) -> None:
+    """Run the migrations the schema still lacks; many processes may call this at once."""
+    folder = Path(str(files(package))) / "migrations"
+    newest = max(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        async with connection.transaction():
+            # One process migrates; the others wait here and find the work done.
+            await connection.execute(
+                "select pg_advisory_xact_lock(hashtext($1))", f"tidings-migrate-{schema}"
+            )
+            if await _revision(connection, schema) != newest:
+                await asyncio.to_thread(_upgrade, url, schema, folder)
+                log.info("migrated", schema=schema, revision=newest)
+    finally:
+        await connection.close()
+
+
+async def _revision(connection: asyncpg.Connection, schema: str) -> str | None:
+    if await connection.fetchval("select to_regclass($1)", f"{schema}.alembic_version") is None:
+        return None
+    found = await connection.fetchval(f'select version_num from "{schema}".alembic_version')  # noqa: S608 - our own schema name
+    return None if found is None else str(found)
+
+
+def _upgrade(url: str, schema: str, folder: Path) -> None:
+    # Alembic and SQLAlchemy cost 50 MB and a second, so they are loaded only when there is work.
+    from tidings.kit.migrations import upgrade  # noqa: PLC0415
+
+    upgrade(url, schema=schema, folder=folder)

@@ -1,0 +1,75 @@
+"""The one renderer of errors: whatever is raised in a request becomes `application/problem+json`."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from structlog.contextvars import get_contextvars
+
+from tidings.kit.errors import FieldFault, Problem, ProblemError, Unprocessable
+
+PROBLEM_JSON = "application/problem+json"
+
+_FRAMEWORK_CODES = {
+    400: ("malformed_request", "The request cannot be read"),
+    404: ("no_such_path", "There is nothing at this path; see /schema for the paths there are"),
+    405: ("method_not_allowed", "This path exists, but not for this method; see /schema"),
+    413: ("body_too_large", "The body is larger than this service accepts"),
+    415: ("unsupported_media_type", "Send JSON with Content-Type: application/json"),
+}
+
+log = structlog.get_logger(__name__)
+
+
+def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Turn any exception into an answer with a stable code. What we did not foresee is a logged 500."""
+    known = _as_problem(error)
+    if known is None:
+        log.error("request_failed", path=request.url.path, exc_info=error)
+        known = ProblemError(
+            "Something went wrong on our side; it is logged under the correlation id", code="internal_error"
+        )
+    problem = Problem(
+        title=known.status.phrase,
+        status=known.status,
+        code=known.code,
+        detail=known.detail,
+        instance=request.url.path,
+        correlation_id=get_contextvars().get("correlation_id"),
+        errors=known.errors,
+    )
+    return Response(problem, status_code=known.status, media_type=PROBLEM_JSON, headers=known.headers)
+
+
+def _as_problem(error: Exception) -> ProblemError | None:
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, ValidationException):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        return _refused_by_framework(error)
+    return None
+
+
+def _invalid(error: ValidationException) -> ProblemError:
+    faults = [_fault(item) for item in error.extra] if isinstance(error.extra, list) else []
+    named = "; ".join(f"{fault.field}: {fault.message}" for fault in faults) or error.detail
+    return Unprocessable(f"The request does not fit: {named}", code="invalid_request", errors=faults)
+
+
+def _fault(item: Any) -> FieldFault:  # noqa: ANN401 - Litestar leaves the shape open
+    key, message = str(item.get("key", "")), str(item.get("message", ""))
+    if message == "'data'":  # Litestar's words for an absent body
+        return FieldFault(field="$", message="A JSON body is required")
+    return FieldFault(field="$" if key in {"data", ""} else f"$.{key}", message=message)
+
+
+def _refused_by_framework(error: HTTPException) -> ProblemError:
+    code, words = _FRAMEWORK_CODES.get(error.status_code, ("request_refused", error.detail))
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        words = f"{words}: {error.detail}"
+    known = ProblemError(words, code=code, headers=error.headers)
+    known.status = HTTPStatus(error.status_code)
+    return known

@@ -1,0 +1,150 @@
+"""A service's HTTP side, the same for all: health, metrics, schema, errors, and its life as a process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Literal
+
+import msgspec
+import uvicorn
+from litestar import Litestar, MediaType, Response, Router, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from tidings.kit.auth import Authenticator, from_this_machine
+from tidings.kit.problems import render_problem
+from tidings.kit.requests import follow_requests
+from tidings.kit.settings import HttpSettings
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+CHECK_SECONDS = 2.0
+
+Check = Callable[[], Awaitable[None]]
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dependency's answer to a ping; `ms` is how long it took."""
+
+    status: Literal["pass", "fail"]
+    ms: float
+    detail: str | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a service can do its work (draft-inadarei-api-health-check-06)."""
+
+    status: Literal["pass", "fail"]
+    service: str
+    checks: dict[str, CheckResult] = {}
+
+
+def build_app(
+    *,
+    name: str,
+    version: str,
+    routes: Sequence[ControllerRouterHandler],
+    authenticator: Authenticator,
+    checks: Mapping[str, Check],
+    provides: Mapping[str, object],
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> Litestar:
+    """Assemble a service's application.
+
+    `checks` are pinged by `/health/ready`; `provides` are the collaborators that route handlers
+    may name as parameters.
+    """
+    return Litestar(
+        route_handlers=[*routes, *_health_routes(name, checks), metrics],
+        middleware=[follow_requests],
+        exception_handlers={Exception: render_problem},
+        dependencies={key: _always(value) for key, value in provides.items()},
+        state=State({"authenticator": authenticator}),
+        openapi_config=_openapi(name, version),
+        request_max_body_size=max_body_bytes,
+        logging_config=None,
+    )
+
+
+async def serve(app: Litestar, settings: HttpSettings) -> None:
+    """Answer requests until SIGTERM or SIGINT, then finish those in flight within the limit."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
+    )
+    await uvicorn.Server(config).serve()
+
+
+@get("/metrics", guards=[from_this_machine], media_type=MediaType.TEXT, include_in_schema=False)
+async def metrics() -> Response[bytes]:
+    """Prometheus metrics of this process."""
+    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _health_routes(name: str, checks: Mapping[str, Check]) -> list[ControllerRouterHandler]:
+    @get("/health/live", tags=["health"], summary="Is the process alive")
+    async def live() -> Health:
+        return Health(status="pass", service=name)
+
+    @get(
+        ["/health/ready", "/health"],
+        tags=["health"],
+        summary="Can the service do its work: each dependency, timed",
+    )
+    async def ready() -> Response[Health]:
+        results = await asyncio.gather(*(_ping(check) for check in checks.values()))
+        passed = all(result.status == "pass" for result in results)
+        health = Health(
+            status="pass" if passed else "fail", service=name, checks=dict(zip(checks, results, strict=True))
+        )
+        return Response(health, status_code=200 if passed else 503)
+
+    return [live, ready]
+
+
+async def _ping(check: Check) -> CheckResult:
+    started = perf_counter()
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+        words = str(error) or type(error).__name__
+        return CheckResult(status="fail", ms=_ms_since(started), detail=words[:200])
+    return CheckResult(status="pass", ms=_ms_since(started))
+
+
+def _ms_since(started: float) -> float:
+    return round((perf_counter() - started) * 1000, 2)
+
+
+def _always(value: object) -> Provide:
+    def provide() -> Any:  # noqa: ANN401 - handlers state the type
+        return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def _openapi(name: str, version: str) -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", description="An API key or a service token")
+    return OpenAPIConfig(
+        title=f"Tidings {name}",
+        version=version,
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        openapi_router=Router(path="/schema", route_handlers=[], guards=[from_this_machine]),
+        components=Components(security_schemes={"bearer": bearer}),
+        security=[{"bearer": []}],
+    )
