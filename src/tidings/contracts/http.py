@@ -32,7 +32,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 # --- people -------------------------------------------------------------------------------------
 
 
-class NewUser(Incoming):
+class NewUser(Incoming, frozen=True, kw_only=True):
     """A person who may be notified."""
 
     external_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
@@ -43,14 +43,14 @@ class NewUser(Incoming):
     attributes: dict[str, Any] = {}
 
 
-class ChannelPreferences(Incoming):
+class ChannelPreferences(Incoming, frozen=True, kw_only=True):
     """Which channels a person wants. A channel left out stays on."""
 
     email: bool = True
     push: bool = True
 
 
-class NewPushToken(Incoming):
+class NewPushToken(Incoming, frozen=True, kw_only=True):
     """One device. A token that another user had moves to its new owner."""
 
     provider: Literal["fcm"]
@@ -58,7 +58,7 @@ class NewPushToken(Incoming):
     platform: Literal["android", "ios", "web"] | None = None
 
 
-class PushToken(Outgoing):
+class PushToken(Outgoing, frozen=True, kw_only=True):
     """One registered device."""
 
     id: UUID
@@ -68,7 +68,7 @@ class PushToken(Outgoing):
     created_at: datetime
 
 
-class User(Outgoing):
+class User(Outgoing, frozen=True, kw_only=True):
     """A person, with preferences and devices."""
 
     id: UUID
@@ -84,7 +84,7 @@ class User(Outgoing):
     updated_at: datetime
 
 
-class Contact(Outgoing):
+class Contact(Outgoing, frozen=True, kw_only=True):
     """What a channel needs to reach a person, and whether it may."""
 
     user_id: UUID
@@ -96,13 +96,13 @@ class Contact(Outgoing):
     tokens: list[PushToken] = []
 
 
-class ContactQuery(Incoming):
+class ContactQuery(Incoming, frozen=True, kw_only=True):
     """A look-up of many contacts at once."""
 
     user_ids: Annotated[list[str], Meta(max_length=500)]
 
 
-class Contacts(Outgoing):
+class Contacts(Outgoing, frozen=True, kw_only=True):
     """The contacts found, by the id that was asked for. An id that is not here is unknown."""
 
     contacts: dict[str, Contact]
@@ -111,7 +111,7 @@ class Contacts(Outgoing):
 # --- templates ----------------------------------------------------------------------------------
 
 
-class EmailContent(Incoming):
+class EmailContent(Incoming, frozen=True, kw_only=True):
     """The source of an email: minijinja in each field. Give html, text, or both."""
 
     subject: Annotated[str, Meta(min_length=1, max_length=2_000)]
@@ -119,7 +119,7 @@ class EmailContent(Incoming):
     text: Annotated[str, Meta(max_length=500_000)] | None = None
 
 
-class PushContent(Incoming):
+class PushContent(Incoming, frozen=True, kw_only=True):
     """The source of a push notification: minijinja in each field."""
 
     title: Annotated[str, Meta(min_length=1, max_length=2_000)]
@@ -129,27 +129,27 @@ class PushContent(Incoming):
     data: dict[str, str] = {}
 
 
-class LocalContent(Incoming):
+class LocalContent(Incoming, frozen=True, kw_only=True):
     """What a template says in one language, per channel."""
 
     email: EmailContent | None = None
     push: PushContent | None = None
 
 
-class TemplateContent(Incoming):
+class TemplateContent(Incoming, frozen=True, kw_only=True):
     """A template's words: by locale, with the one to fall back to."""
 
     default_locale: Locale = "en"
     content: Annotated[dict[Locale, LocalContent], Meta(min_length=1, max_length=200)]
 
 
-class NewTemplate(TemplateContent):
+class NewTemplate(TemplateContent, frozen=True, kw_only=True):
     """A template's first version."""
 
     id: Slug
 
 
-class Template(Outgoing):
+class Template(Outgoing, frozen=True, kw_only=True):
     """One version of a template. A version never changes.
 
     `variables` lists, per channel, the top-level names its source uses: they are required.
@@ -163,21 +163,21 @@ class Template(Outgoing):
     created_at: datetime
 
 
-class TemplateVersion(Outgoing):
+class TemplateVersion(Outgoing, frozen=True, kw_only=True):
     """A line in a template's history."""
 
     version: int
     created_at: datetime
 
 
-class TemplateVersions(Outgoing):
-    """A page of a template's history, newest first. Ask again with `cursor=next_cursor` while there is one."""
+class TemplateVersions(Outgoing, frozen=True, kw_only=True):
+    """A page of a template's history, newest first. While there is a `next_cursor`, ask again with it."""
 
     versions: list[TemplateVersion]
     next_cursor: str | None = None
 
 
-class RenderRequest(Incoming):
+class RenderRequest(Incoming, frozen=True, kw_only=True):
     """Values for a template's variables. Without `version` the newest is rendered."""
 
     version: Annotated[int, Meta(ge=1)] | None = None
@@ -185,7 +185,7 @@ class RenderRequest(Incoming):
     variables: dict[str, Any] = {}
 
 
-class RenderedEmail(Outgoing):
+class RenderedEmail(Outgoing, frozen=True, kw_only=True):
     """An email with its variables filled in."""
 
     subject: str
@@ -193,7 +193,7 @@ class RenderedEmail(Outgoing):
     text: str | None = None
 
 
-class RenderedPush(Outgoing):
+class RenderedPush(Outgoing, frozen=True, kw_only=True):
     """A push notification with its variables filled in."""
 
     title: str
@@ -203,7 +203,7 @@ class RenderedPush(Outgoing):
     data: dict[str, str] = {}
 
 
-class Rendered(Outgoing):
+class Rendered(Outgoing, frozen=True, kw_only=True):
     """A template with its variables filled in, and the version and locale that were used."""
 
     template_id: str
@@ -216,7 +216,7 @@ class Rendered(Outgoing):
 # --- notifications ------------------------------------------------------------------------------
 
 
-class NewNotification(Incoming):
+class NewNotification(Incoming, frozen=True, kw_only=True):
     """A request to notify one person on one channel.
 
     `request_id`, or an `Idempotency-Key` header, makes the request safe to repeat for 24 hours.
@@ -233,7 +233,7 @@ class NewNotification(Incoming):
     metadata: dict[str, str] = {}
 
 
-class TimelineEvent(Outgoing):
+class TimelineEvent(Outgoing, frozen=True, kw_only=True):
     """One step in a notification's life."""
 
     status: Status
@@ -246,7 +246,7 @@ class TimelineEvent(Outgoing):
     next_attempt_at: datetime | None = None
 
 
-class Notification(Outgoing):
+class Notification(Outgoing, frozen=True, kw_only=True):
     """A notification's present state; `timeline` is there when one notification is read."""
 
     id: UUID
@@ -267,8 +267,8 @@ class Notification(Outgoing):
     timeline: list[TimelineEvent] = []
 
 
-class Notifications(Outgoing):
-    """A page of notifications, newest first. Ask again with `cursor=next_cursor` while there is one."""
+class Notifications(Outgoing, frozen=True, kw_only=True):
+    """A page of notifications, newest first. While there is a `next_cursor`, ask again with it."""
 
     notifications: list[Notification]
     next_cursor: str | None = None
@@ -277,13 +277,13 @@ class Notifications(Outgoing):
 # --- credentials --------------------------------------------------------------------------------
 
 
-class KeyCheck(Incoming):
+class KeyCheck(Incoming, frozen=True, kw_only=True):
     """An API key that a caller showed to another service."""
 
     key: Annotated[str, Meta(max_length=200)]
 
 
-class KeyOwner(Outgoing):
+class KeyOwner(Outgoing, frozen=True, kw_only=True):
     """Whose key it is, and what it may do."""
 
     owner: str
