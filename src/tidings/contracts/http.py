@@ -233,6 +233,15 @@ class NewNotification(Incoming, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
 
 
+class Accepted(Outgoing, frozen=True, kw_only=True):
+    """The answer to a request that was taken: it is committed and will not be lost."""
+
+    id: UUID
+    request_id: str
+    status: Status
+    accepted_at: datetime
+
+
 class TimelineEvent(Outgoing, frozen=True, kw_only=True):
     """One step in a notification's life."""
 

@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 import jwt
 import msgspec
+from cachetools import TTLCache
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Guard
 
 from tidings.kit.errors import Forbidden, Unauthenticated
 from tidings.kit.ids import now
 
 ALGORITHM = "HS256"
 LIFETIME = timedelta(minutes=5)
-RENEW_AHEAD = timedelta(minutes=1)
+KEPT = LIFETIME - timedelta(minutes=1)
 EVERYTHING = "*"
 
 
@@ -31,6 +31,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         return scope in self.scopes or EVERYTHING in self.scopes
 
 
+AsyncGuard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 KeyCheck = Callable[[str], Awaitable[Principal | None]]
 
 
@@ -44,14 +45,14 @@ class ServiceTokens:
     def __init__(self, service: str, secret: str) -> None:
         self._service = service
         self._secret = secret
-        self._kept: dict[str, tuple[str, Any]] = {}
+        self._kept: TTLCache[tuple[str, ...], str] = TTLCache(1_000, KEPT.total_seconds())
 
     def sign(self, audience: str, scopes: Sequence[str] = (EVERYTHING,)) -> str:
         """A token for calls to `audience`; kept and renewed a minute before it ends."""
-        kept = self._kept.get(audience)
+        kept = self._kept.get((audience, *scopes))
+        if kept is not None:
+            return kept
         moment = now()
-        if kept and kept[1] > moment:
-            return kept[0]
         claims = {
             "iss": self._service,
             "aud": audience,
@@ -60,7 +61,7 @@ class ServiceTokens:
             "scope": " ".join(scopes),
         }
         token = jwt.encode(claims, self._secret, algorithm=ALGORITHM)
-        self._kept[audience] = (token, moment + LIFETIME - RENEW_AHEAD)
+        self._kept[audience, *scopes] = token
         return token
 
     def check(self, token: str) -> Principal:
@@ -115,15 +116,20 @@ def is_api_key(credential: str) -> bool:
     return credential.startswith("tdg_")
 
 
-def requires(scope: str) -> Guard:
+async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """A route guard: the caller must be known; afterwards `request.user` is a `Principal`."""
+    authenticator: Authenticator = connection.app.state.authenticator
+    header = connection.headers.get("authorization")
+    connection.scope["user"] = await authenticator.authenticate(header)
+
+
+def requires(scope: str) -> AsyncGuard:
     """A route guard: the caller must be known and hold `scope`."""
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-        authenticator: Authenticator = connection.app.state.authenticator
-        principal = await authenticator.authenticate(connection.headers.get("authorization"))
-        if not principal.may(scope):
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        await authenticated(connection, handler)
+        if not connection.user.may(scope):
             raise Forbidden(f"This credential lacks the scope {scope}", code="missing_scope")
-        connection.scope["user"] = principal
 
     return guard
 
@@ -133,4 +139,4 @@ async def from_this_machine(
 ) -> None:
     """A route guard for metrics and schemas: free on loopback, `metrics:read` from anywhere else."""
     if connection.client is None or connection.client.host not in {"127.0.0.1", "::1"}:
-        await requires("metrics:read")(connection, handler)  # type: ignore[misc] # a Guard may be sync too
+        await requires("metrics:read")(connection, handler)

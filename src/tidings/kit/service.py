@@ -25,12 +25,16 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 CHECK_SECONDS = 2.0
 
 Check = Callable[[], Awaitable[None]]
+Verdict = Literal["pass", "warn", "fail"]
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One dependency's answer to a ping; `ms` is how long it took."""
+    """One dependency's answer to a ping; `ms` is how long it took.
 
-    status: Literal["pass", "fail"]
+    `warn`: it does not answer, and the service goes on without it in a lesser way.
+    """
+
+    status: Verdict
     ms: float
     detail: str | None = None
 
@@ -38,7 +42,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a service can do its work (draft-inadarei-api-health-check-06)."""
 
-    status: Literal["pass", "fail"]
+    status: Verdict
     service: str
     checks: dict[str, CheckResult] = {}
 
@@ -51,15 +55,17 @@ def build_app(
     authenticator: Authenticator,
     checks: Mapping[str, Check],
     provides: Mapping[str, object],
+    optional_checks: Mapping[str, Check] | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Litestar:
     """Assemble a service's application.
 
-    `checks` are pinged by `/health/ready`; `provides` are the collaborators that route handlers
+    `checks` are pinged by `/health/ready`: a failing one means 503, an optional one only `warn`.
+    `provides` are the collaborators that route handlers
     may name as parameters.
     """
     return Litestar(
-        route_handlers=[*routes, *_health_routes(name, checks), metrics],
+        route_handlers=[*routes, *_health_routes(name, checks, optional_checks or {}), metrics],
         middleware=[follow_requests],
         exception_handlers={Exception: render_problem},
         dependencies={key: _always(value) for key, value in provides.items()},
@@ -94,7 +100,9 @@ async def metrics() -> Response[bytes]:
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _health_routes(name: str, checks: Mapping[str, Check]) -> list[ControllerRouterHandler]:
+def _health_routes(
+    name: str, checks: Mapping[str, Check], optional_checks: Mapping[str, Check]
+) -> list[ControllerRouterHandler]:
     @get("/health/live", tags=["health"], summary="Is the process alive")
     async def live() -> Health:
         return Health(status="pass", service=name)
@@ -105,24 +113,27 @@ def _health_routes(name: str, checks: Mapping[str, Check]) -> list[ControllerRou
         summary="Can the service do its work: each dependency, timed",
     )
     async def ready() -> Response[Health]:
-        results = await asyncio.gather(*(_ping(check) for check in checks.values()))
-        passed = all(result.status == "pass" for result in results)
-        health = Health(
-            status="pass" if passed else "fail", service=name, checks=dict(zip(checks, results, strict=True))
+        results = await asyncio.gather(
+            *(_ping(check, "fail") for check in checks.values()),
+            *(_ping(check, "warn") for check in optional_checks.values()),
         )
-        return Response(health, status_code=200 if passed else 503)
+        found = {result.status for result in results}
+        status: Verdict = "fail" if "fail" in found else "warn" if "warn" in found else "pass"
+        named = dict(zip([*checks, *optional_checks], results, strict=True))
+        health = Health(status=status, service=name, checks=named)
+        return Response(health, status_code=503 if status == "fail" else 200)
 
     return [live, ready]
 
 
-async def _ping(check: Check) -> CheckResult:
+async def _ping(check: Check, verdict: Verdict) -> CheckResult:
     started = perf_counter()
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await check()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
         words = str(error) or type(error).__name__
-        return CheckResult(status="fail", ms=_ms_since(started), detail=words[:200])
+        return CheckResult(status=verdict, ms=_ms_since(started), detail=words[:200])
     return CheckResult(status="pass", ms=_ms_since(started))
 
 

@@ -14,7 +14,7 @@ _DETAIL_LENGTH = 2000  # AMQP headers must fit one frame of 128 KiB, all togethe
 
 def dead_letter_headers(delivery: Delivery, why: DeadLetter) -> dict[str, str]:
     """The message's own headers, with the reason, the detail and the queue that it failed in."""
-    # A detail often quotes a foreign server: what is no valid Unicode must not keep the letter from its queue.
+    # A detail often quotes a foreign server, and invalid Unicode must not keep the letter from its queue.
     detail = why.detail[:_DETAIL_LENGTH].encode(errors="replace").decode()
     return {**delivery.message.headers, REASON: why.reason, DETAIL: detail, QUEUE: delivery.queue}
 

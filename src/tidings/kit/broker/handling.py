@@ -31,6 +31,9 @@ Settle = Callable[[Settlement], Awaitable[bool]]
 _log = structlog.get_logger(__name__)
 
 
+_Key = tuple[str, int, int]
+
+
 @dataclass(slots=True)
 class _Run:
     """One handler at work. A message that the broker hands out again meanwhile joins it."""
@@ -50,9 +53,10 @@ class Handling:
         self._queue = queue
         self._handler = handler
         self._slots = asyncio.Semaphore(concurrency)
-        self._runs: dict[tuple[str, int], _Run] = {}
+        self._runs: dict[_Key, _Run] = {}
         self._tasks: dict[asyncio.Task[None], _Run] = {}
-        self._unsettled: OrderedDict[tuple[str, int], Settlement] = OrderedDict()
+        self._unsettled: OrderedDict[_Key, Settlement] = OrderedDict()
+        self._stopped = False
 
     @property
     def in_flight(self) -> int:
@@ -65,8 +69,11 @@ class Handling:
         return len(self._tasks)
 
     def start(self, delivery: Delivery, settle: Settle) -> None:
-        """Handle the message as soon as a place is free, then settle it."""
-        key = (delivery.message.id, delivery.attempt)
+        """Handle the message as soon as a place is free, then settle it. Ignored once stopped."""
+        if self._stopped:
+            return
+        # Different messages may carry one id, and must not settle one another.
+        key = (delivery.message.id, delivery.attempt, hash(delivery.message.body))
         running = self._runs.get(key)
         if delivery.redelivered and running is not None:
             running.settles.append(settle)
@@ -80,10 +87,8 @@ class Handling:
         task.add_done_callback(self._tasks.pop)
 
     async def stop(self, *, limit: float) -> None:
-        """Drop what has not begun, wait for the rest, and cancel what is not done after `limit` seconds.
-
-        What is dropped or cancelled is not settled: the adapter hands it back.
-        """
+        """Hand back what has not begun, and what is not done within `limit` seconds."""
+        self._stopped = True
         for task, run in self._tasks.items():
             if not run.started:
                 task.cancel()
@@ -93,38 +98,60 @@ class Handling:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(
-        self, key: tuple[str, int], run: _Run, delivery: Delivery, known: Settlement | None
-    ) -> None:
-        settled = False
-        settlement = known
+    async def _run(self, key: _Key, run: _Run, delivery: Delivery, known: Settlement | None) -> None:
         try:
             async with self._slots:
                 run.started = True
-                settlement = settlement or await self._handle(delivery)
-                for settle in run.settles:  # grows while it is walked
-                    settled |= await settle(settlement)
+                settlement = known or await self._handle(delivery)
+                self._forget(key, run)
+                if not await _settle(run, settlement):
+                    self._remember(key, settlement)
+        except asyncio.CancelledError:
+            await _settle(run, HandBack())
+            raise
         finally:
-            if self._runs.get(key) is run:
-                del self._runs[key]
-            if settlement is not None and not settled:
-                self._remember(key, settlement)
+            self._forget(key, run)
 
-    def _remember(self, key: tuple[str, int], settlement: Settlement) -> None:
+    def _forget(self, key: _Key, run: _Run) -> None:
+        """From now on a message that is handed out again is no copy for this run to settle."""
+        if self._runs.get(key) is run:
+            del self._runs[key]
+
+    def _remember(self, key: _Key, settlement: Settlement) -> None:
         self._unsettled[key] = settlement
         if len(self._unsettled) > _REMEMBERED:
             self._unsettled.popitem(last=False)
 
     async def _handle(self, delivery: Delivery) -> Settlement:
         try:
-            settlement = await self._handler(delivery)
-            if not isinstance(settlement, Acknowledge | Delay | DeadLetter | HandBack):
-                raise TypeError(f"a handler must return a settlement, not {settlement!r}")
-        except Exception as error:
-            _log.exception(
-                "handler_raised", queue=self._queue, message_id=delivery.message.id, attempt=delivery.attempt
-            )
-            if delivery.attempt >= RAISED_LIMIT:
-                return DeadLetter("handler_failed", repr(error))
-            return Delay(RAISED_DELAY)
+            return _checked(await self._handler(delivery))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._after_bug(delivery, error)  # a future inside the handler was cancelled, not we
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its bug, not the consumer's end
+            return self._after_bug(delivery, error)
+
+    def _after_bug(self, delivery: Delivery, error: BaseException) -> Settlement:
+        _log.error(
+            "handler_raised",
+            queue=self._queue,
+            message_id=delivery.message.id,
+            attempt=delivery.attempt,
+            exc_info=error,
+        )
+        if delivery.attempt >= RAISED_LIMIT:
+            return DeadLetter("handler_failed", repr(error))
+        return Delay(RAISED_DELAY)
+
+
+async def _settle(run: _Run, settlement: Settlement) -> bool:
+    outcomes = [await settle(settlement) for settle in run.settles]
+    return any(outcomes)
+
+
+def _checked(settlement: Settlement) -> Settlement:
+    if isinstance(settlement, Acknowledge | Delay | DeadLetter | HandBack):
         return settlement
+    raise TypeError(f"a handler must return a settlement, not {settlement!r}")

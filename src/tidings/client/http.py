@@ -1,0 +1,166 @@
+"""One HTTP connection to one service: time limits, retries of safe calls, a breaker, the ids that follow."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+import stamina
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+from tidings.kit.errors import Problem
+from tidings.kit.telemetry import trace_headers
+
+T = TypeVar("T")
+
+BREAKER_FAILURES = 5
+BREAKER_SECONDS = 5.0
+
+
+class RemoteUnavailable(ConnectionError):
+    """The service did not answer, or not in time, or said that it cannot now; a later try may succeed."""
+
+
+class RemoteProblem(Exception):
+    """The service understood and refused. `problem` says why; the same call would be refused again."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.detail} ({problem.code}, HTTP {problem.status})")
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ServiceHttp:
+    """Calls to one service. `credential` gives the bearer token of each call.
+
+    A breaker opens after 5 failures in a row and lets a probe through after 5 s, so that a dead
+    service costs its callers nothing but the answer `RemoteUnavailable`.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        credential: Callable[[], str],
+        *,
+        seconds: float = 2.0,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._timeout = aiohttp.ClientTimeout(total=seconds)
+        self._breakers = AsyncCircuitBreakerFactory(
+            default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_SECONDS, exclude=[RemoteProblem]
+        )
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        attempts: int = 1,
+    ) -> Answer:
+        """One call; more `attempts` only where repeating it changes nothing.
+
+        Raises:
+            RemoteProblem: refused (4xx).
+            RemoteUnavailable: no answer, a 5xx, or 429.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        async for attempt in stamina.retry_context(
+            on=RemoteUnavailable, attempts=attempts, wait_initial=0.05, wait_max=0.5, timeout=None
+        ):
+            with attempt:
+                return await self._through_breaker(method, path, content, params, headers)
+        raise AssertionError("stamina returns or raises")  # pragma: no cover
+
+    async def read(self, kind: type[T], path: str, *, params: Mapping[str, str] | None = None) -> T:
+        """GET and decode; tried three times."""
+        answer = await self.call("GET", path, params=params, attempts=3)
+        return msgspec.json.decode(answer.body, type=kind)
+
+    async def _through_breaker(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        breaker = await self._breakers.get_breaker(self._base_url)
+        try:
+            async with breaker:
+                return await self._request(method, path, content, params, headers)
+        except OpenedState as error:
+            raise RemoteUnavailable(f"{self._base_url} failed repeatedly; it is given a rest") from error
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        sent = {
+            "Content-Type": "application/json",
+            **trace_headers(),
+            "Authorization": f"Bearer {self._credential()}",
+            **(headers or {}),
+        }
+        try:
+            async with self._session.request(
+                method,
+                self._base_url + path,
+                data=content,
+                params=params,
+                headers=sent,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                answer = Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RemoteUnavailable(f"{self._base_url} does not answer: {error!r}") from error
+        return _checked(answer, self._base_url)
+
+
+def _checked(answer: Answer, url: str) -> Answer:
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return answer
+    problem = problem_of(answer)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RemoteUnavailable(f"{url} answered {answer.status}: {problem.detail}")
+    raise RemoteProblem(problem)
+
+
+def problem_of(answer: Answer) -> Problem:
+    """The problem in an error answer, or one made up from its status where the body is none."""
+    try:
+        return msgspec.json.decode(answer.body, type=Problem)
+    except msgspec.DecodeError:
+        words = answer.body[:200].decode(errors="replace")
+        return Problem(title="Error", status=answer.status, code="unknown", detail=words)
+
+
+@asynccontextmanager
+async def open_session(*, connections: int = 50) -> AsyncIterator[aiohttp.ClientSession]:
+    """Kept connections for calls to other services."""
+    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=60)
+    options: dict[str, Any] = {"auto_decompress": True, "trust_env": False}
+    async with aiohttp.ClientSession(connector=connector, **options) as session:
+        yield session

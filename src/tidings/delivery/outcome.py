@@ -1,0 +1,89 @@
+"""What became of one attempt. Outcomes are returned, never raised, so that no record is rolled back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from tidings.contracts.codes import ErrorOwner, Reason
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider took the message. Kept in the ledger, so that a redelivery can report it again."""
+
+    provider: str
+    provider_ref: str | None = None
+    detail: str | None = None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A provider did not take the message, and who owns the reason (`protocols`: failure classes).
+
+    `retry_after` is in seconds, where the provider asked for it.
+    """
+
+    provider: str
+    owner: ErrorOwner
+    detail: str
+    retry_after: float | None = None
+
+
+Answer = Taken | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A provider has it."""
+
+    taken: Taken
+    repeated: bool = False
+    """Found in the ledger: an earlier delivery of the same message did the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now. `after` is the least wait in seconds; without it the schedule decides.
+
+    `counted=False` uses up no attempt: nothing reached a provider.
+    """
+
+    reason: Reason
+    detail: str
+    provider: str | None = None
+    after: float | None = None
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Never, as it stands: a retry would fail the same way."""
+
+    reason: Reason
+    detail: str
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The recipient does not want it, or must not get it."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Its time passed before it could be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The body went out and no answer came: it may have arrived."""
+
+    detail: str
+    provider: str | None = None
+
+
+Outcome = Sent | Retry | Failed | Suppressed | Expired | Ambiguous

@@ -1,0 +1,1 @@
+"""The public API: accept, deduplicate, dispatch, track."""

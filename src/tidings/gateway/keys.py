@@ -1,0 +1,44 @@
+"""API keys: `tdg_live_…`, stored as SHA-256 digests (they are random, so a slow hash adds nothing)."""
+
+from hashlib import sha256
+
+from cachetools import TTLCache
+
+from tidings.gateway.store import GatewayStore
+from tidings.kit.auth import EVERYTHING, Principal
+from tidings.kit.ids import new_id
+
+REMEMBERED_SECONDS = 10
+PREFIX_CHARS = 13
+
+
+class ApiKeys:
+    """Checks keys. A key is remembered for 10 s, which is how late a revocation may bite."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._store = store
+        self._known: TTLCache[bytes, Principal] = TTLCache(10_000, REMEMBERED_SECONDS)
+
+    async def check(self, key: str) -> Principal | None:
+        """Whose key it is; None when it is unknown or revoked.
+
+        Raises:
+            Unavailable: the database does not answer, and the key was not seen lately.
+        """
+        digest = _digest(key)
+        if digest in self._known:
+            return self._known[digest]
+        row = await self._store.key(digest)
+        if row is None:
+            return None
+        principal = Principal(owner=str(row.id), kind="api_key", scopes=row.scopes)
+        self._known[digest] = principal
+        return principal
+
+    async def bootstrap(self, key: str) -> None:
+        """Make a first key known, with every scope."""
+        await self._store.add_key(new_id(), "bootstrap", key[:PREFIX_CHARS], _digest(key), [EVERYTHING])
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()

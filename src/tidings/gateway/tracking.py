@@ -1,0 +1,50 @@
+"""Status events from the workers, written into timelines in batches."""
+
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from tidings.contracts.codes import Reason
+from tidings.contracts.messages import StatusEvent, StatusReport
+from tidings.gateway.store import GatewayStore
+from tidings.kit.batching import Batcher
+from tidings.kit.broker.port import Acknowledge, DeadLetter, Delay, Delivery, Settlement
+from tidings.kit.errors import Unavailable
+
+DATABASE_DOWN_SECONDS = 1.0
+CONCURRENCY = 100
+
+SETTLED = Counter("tidings_tracked_events_total", "Status events written", ["status"])
+
+log = structlog.get_logger(__name__)
+_decode = msgspec.json.Decoder(StatusReport).decode
+
+
+class Tracker:
+    """The handler of the status queue: many reports share one transaction."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._store = store
+        self._batches: Batcher[list[StatusEvent], None] = Batcher(self._write, max_size=50)
+
+    async def __call__(self, delivery: Delivery) -> Settlement:
+        """Write one report; it is acknowledged once it is committed."""
+        try:
+            report = _decode(delivery.message.body)
+        except msgspec.DecodeError as error:
+            log.warning("malformed_report", error=str(error))
+            return DeadLetter(Reason.MALFORMED_MESSAGE, str(error))
+        try:
+            await self._batches.submit(report.events)
+        except Unavailable:
+            return Delay(DATABASE_DOWN_SECONDS, counted=False)
+        return Acknowledge()
+
+    async def _write(self, reports: list[list[StatusEvent]]) -> Sequence[None]:
+        events = [event for report in reports for event in report]
+        await self._store.track(events)
+        for event in events:
+            SETTLED.labels(event.status).inc()
+        return [None] * len(reports)

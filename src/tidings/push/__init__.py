@@ -1,0 +1,1 @@
+"""The push channel: queue in, provider out."""

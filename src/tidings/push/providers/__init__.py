@@ -1,0 +1,16 @@
+"""The ways a push notification can leave. A new provider is one file here and one line below."""
+
+from collections.abc import Callable
+
+import aiohttp
+
+from tidings.contracts.http import PushToken, RenderedPush
+from tidings.delivery.channel import Provider
+from tidings.push.providers.fcm import FcmProvider
+from tidings.push.settings import PushSettings
+
+PushProvider = Provider[RenderedPush, PushToken]
+
+PROVIDERS: dict[str, Callable[[PushSettings, aiohttp.ClientSession], PushProvider]] = {
+    "fcm": FcmProvider,
+}
