@@ -75,7 +75,9 @@ class Pipeline(Generic[Content, Target]):
             return composed
         targets = self._channel.targets(composed.contact)
         if not targets:
-            return Failed(self._channel.no_target, f"The user has no {self._channel.name} address on file")
+            return Failed(
+                self._channel.no_target, f"The user has nothing that {self._channel.name} could be sent to"
+            )
         outcomes = await asyncio.gather(
             *(
                 self._send(

@@ -1,8 +1,5 @@
 """The email service, put together."""
 
-import asyncio
-import os
-
 import aiohttp
 
 from tidings.client.users import UsersClient
@@ -10,16 +7,13 @@ from tidings.delivery.worker import run_channel
 from tidings.email.channel import EmailChannel
 from tidings.email.providers import PROVIDERS
 from tidings.email.settings import EmailSettings
-from tidings.kit.settings import load_settings
-from tidings.kit.telemetry import configure_logging
+from tidings.kit.service import run_process
 from tidings.rendering import Renderer
 
 
 def main() -> None:
     """Run the email service as the environment configures it."""
-    settings = load_settings(EmailSettings, "email", os.environ)
-    configure_logging("email")
-    asyncio.run(run(settings))
+    run_process("email", EmailSettings, run)
 
 
 async def run(settings: EmailSettings) -> None:

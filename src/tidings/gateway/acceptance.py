@@ -1,5 +1,6 @@
 """Taking a notification: check it, make it safe to repeat, commit it. After that it cannot be lost."""
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -27,6 +28,8 @@ KNOWN_USER_SECONDS = 60
 
 ACCEPTED = Counter("tidings_accepted_total", "Notifications committed", ["channel"])
 REPLAYED = Counter("tidings_replayed_total", "Requests answered from an earlier one")
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 log = structlog.get_logger(__name__)
 
@@ -138,8 +141,12 @@ class Acceptance:
             accepted_at=now(),
             expires_at=request.expires_at,
         )
+        body = msgspec.json.encode(message)
+        if _NUL.search(body):
+            words = "The character U+0000 is in it, which cannot be stored"
+            raise Unprocessable(words, code="invalid_request")
         fingerprint = sha256(msgspec.json.encode(request, order="deterministic")).digest()
-        return Submission(message, caller.owner, key, fingerprint, trace_headers())
+        return Submission(message, body, caller.owner, key, fingerprint, trace_headers())
 
     async def _commit(self, batch: list[Submission]) -> Sequence[Receipt]:
         # Two requests with one key may meet in a batch: the first is committed, the others hear of it.
@@ -160,9 +167,7 @@ class Acceptance:
     def _hand_over(self, one: Submission) -> None:
         message = one.message
         ACCEPTED.labels(message.channel).inc()
-        self._dispatcher.hand_over(
-            Dispatch(message.notification_id, message.channel, msgspec.json.encode(message), one.headers)
-        )
+        self._dispatcher.hand_over(Dispatch(message.notification_id, message.channel, one.body, one.headers))
 
 
 def _check_variables(request: NewNotification, template: Template) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import aiohttp
 from litestar import Request, Response, route
 from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 
 from tidings.kit.auth import Principal, ServiceTokens, authenticated
@@ -67,7 +68,9 @@ def forwarded(service: str) -> HTTPRouteHandler:
         status_code=200,
         include_in_schema=False,
     )
-    async def hand_on(request: Request[Principal, None, State], forwarder: Forwarder) -> Response[bytes]:
+    async def hand_on(
+        request: Request[Principal, None, State], forwarder: NamedDependency[Forwarder]
+    ) -> Response[bytes]:
         return await forwarder.forward(service, request)
 
     return hand_on

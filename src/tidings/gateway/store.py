@@ -22,9 +22,10 @@ DISPATCH_GRACE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A valid request on its way into the table."""
+    """A valid request on its way into the table. `body` is `message` as the broker gets it."""
 
     message: DeliveryMessage
+    body: bytes
     owner: str
     key: str
     fingerprint: bytes
@@ -208,7 +209,7 @@ def _notification_columns(submissions: Sequence[Submission]) -> list[Any]:
         [message.channel for message in messages],
         [message.user_id for message in messages],
         [message.template_id for message in messages],
-        [msgspec.to_builtins(message) for message in messages],
+        [one.body.decode() for one in submissions],
         [one.headers for one in submissions],
         [message.accepted_at for message in messages],
         Status.ACCEPTED,
@@ -286,9 +287,9 @@ _INSERT_NOTIFICATIONS = """
 insert into notifications
     (id, owner, request_id, channel, user_id, template_id, message, headers,
      accepted_at, updated_at, status, dispatch_at)
-select id, owner, request_id, channel, user_id, template_id, message, headers,
+select id, owner, request_id, channel, user_id, template_id, message::jsonb, headers,
      accepted_at, accepted_at, $10, accepted_at + $11::interval
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::jsonb[], $9::timestamptz[])
     as incoming (id, owner, request_id, channel, user_id, template_id, message, headers, accepted_at)
 """

@@ -1,6 +1,7 @@
 """Status events from the workers, written into timelines in batches."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -8,15 +9,16 @@ from prometheus_client import Counter
 
 from tidings.contracts.codes import Reason
 from tidings.contracts.messages import StatusEvent, StatusReport
+from tidings.contracts.queues import STATUS_QUEUE
 from tidings.gateway.store import GatewayStore
 from tidings.kit.batching import Batcher
-from tidings.kit.broker.port import Acknowledge, DeadLetter, Delay, Delivery, Settlement
+from tidings.kit.broker.port import Acknowledge, Broker, DeadLetter, Delay, Delivery, Settlement
 from tidings.kit.errors import Unavailable
 
 DATABASE_DOWN_SECONDS = 1.0
 CONCURRENCY = 100
 
-SETTLED = Counter("tidings_tracked_events_total", "Status events written", ["status"])
+TRACKED = Counter("tidings_tracked_events_total", "Status events written", ["status"])
 
 log = structlog.get_logger(__name__)
 _decode = msgspec.json.Decoder(StatusReport).decode
@@ -46,5 +48,15 @@ class Tracker:
         events = [event for report in reports for event in report]
         await self._store.track(events)
         for event in events:
-            SETTLED.labels(event.status).inc()
+            TRACKED.labels(event.status).inc()
         return [None] * len(reports)
+
+
+@asynccontextmanager
+async def tracking(store: GatewayStore, broker: Broker, *, limit: float) -> AsyncIterator[None]:
+    """Track for as long as the block runs; `limit` is how many seconds the last reports may take."""
+    consumption = await broker.consume(STATUS_QUEUE, Tracker(store), concurrency=CONCURRENCY)
+    try:
+        yield
+    finally:
+        await consumption.stop(limit=limit)

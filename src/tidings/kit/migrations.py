@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -21,7 +21,9 @@ def upgrade(url: str, *, schema: str, folder: Path) -> None:
     script = ScriptDirectory.from_config(config)
 
     def run(connection: Connection) -> None:
-        connection.execute(text(f'create schema if not exists "{schema}"'))
+        # "if not exists" alone would ask for the right to create schemas even where there is one.
+        if schema not in inspect(connection).get_schema_names():
+            connection.execute(text(f'create schema "{schema}"'))
         connection.execute(text(f'set search_path to "{schema}"'))
         with EnvironmentContext(config, script, fn=lambda rev, _: script._upgrade_revs("head", rev)) as env:  # noqa: SLF001 # type: ignore[arg-type] # as Alembic's own env.py does
             env.configure(connection=connection, version_table_schema=schema)

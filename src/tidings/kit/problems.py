@@ -1,14 +1,17 @@
 """The one renderer of errors: whatever is raised in a request becomes `application/problem+json`."""
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import ResponseSpec
 from structlog.contextvars import get_contextvars
 
-from tidings.kit.errors import FieldFault, Problem, ProblemError, Unprocessable
+from tidings.kit.errors import FieldFault, Malformed, Problem, ProblemError, Unprocessable
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -19,6 +22,8 @@ _FRAMEWORK_CODES = {
     413: ("body_too_large", "The body is larger than this service accepts"),
     415: ("unsupported_media_type", "Send JSON with Content-Type: application/json"),
 }
+
+_NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`")
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,19 @@ def render_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     return Response(problem, status_code=known.status, media_type=PROBLEM_JSON, headers=known.headers)
 
 
+def refusals(specific: Mapping[int, str]) -> dict[int, ResponseSpec]:
+    """How an operation may refuse, for its OpenAPI description: `specific` and what all have in common."""
+    common = {
+        400: "`malformed_request`",
+        401: "`missing_credential`, `unknown_api_key` or `unauthenticated`",
+        403: "`missing_scope`",
+    }
+    return {
+        status: ResponseSpec(Problem, description=words, media_type=PROBLEM_JSON)
+        for status, words in (common | dict(specific)).items()
+    }
+
+
 def _as_problem(error: Exception) -> ProblemError | None:
     if isinstance(error, ProblemError):
         return error
@@ -50,6 +68,9 @@ def _as_problem(error: Exception) -> ProblemError | None:
         return _invalid(error)
     if isinstance(error, HTTPException):
         return _refused_by_framework(error)
+    if isinstance(error, UnicodeDecodeError | RecursionError):
+        words = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "it is nested too deeply"
+        return Malformed(f"The request cannot be read: {words}", code="malformed_request")
     return None
 
 
@@ -63,7 +84,9 @@ def _fault(item: Any) -> FieldFault:  # noqa: ANN401 - Litestar leaves the shape
     key, message = str(item.get("key", "")), str(item.get("message", ""))
     if message == "'data'":  # Litestar's words for an absent body
         return FieldFault(field="$", message="A JSON body is required")
-    return FieldFault(field="$" if key in {"data", ""} else f"$.{key}", message=message)
+    path = "$" if key in {"data", ""} else f"$.{key}"
+    named = _NAMED_FIELD.match(message)
+    return FieldFault(field=f"{path}.{named[1]}" if named else path, message=message)
 
 
 def _refused_by_framework(error: HTTPException) -> ProblemError:

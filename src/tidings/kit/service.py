@@ -1,12 +1,16 @@
 """A service's HTTP side, the same for all: health, metrics, schema, errors, and its life as a process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import uvicorn
+import uvloop
 from litestar import Litestar, MediaType, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -19,12 +23,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from tidings.kit.auth import Authenticator, from_this_machine
 from tidings.kit.problems import render_problem
 from tidings.kit.requests import follow_requests
-from tidings.kit.settings import HttpSettings
+from tidings.kit.settings import HttpSettings, load_settings
+from tidings.kit.telemetry import configure_logging
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 CHECK_SECONDS = 2.0
 
 Check = Callable[[], Awaitable[None]]
+S = TypeVar("S", bound=HttpSettings)
 Verdict = Literal["pass", "warn", "fail"]
 
 
@@ -76,13 +82,23 @@ def build_app(
     )
 
 
+def run_process(service: str, kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    """A service's process from start to end: its settings from the environment, its log, its loop.
+
+    Raises:
+        SettingsError: names every variable that is missing or malformed.
+    """
+    settings = load_settings(kind, service, os.environ)
+    configure_logging(service)
+    uvloop.run(run(settings))
+
+
 async def serve(app: Litestar, settings: HttpSettings) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those in flight within the limit."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        loop="uvloop",
         http="httptools",
         access_log=False,
         log_config=None,
@@ -91,7 +107,27 @@ async def serve(app: Litestar, settings: HttpSettings) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
     )
-    await uvicorn.Server(config).serve()
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us; a second one stops at once.
+
+    Uvicorn raises the signal again once it has stopped, which would end the process before its
+    consumers have handed back their work.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 @get("/metrics", guards=[from_this_machine], media_type=MediaType.TEXT, include_in_schema=False)

@@ -1,14 +1,10 @@
 """The push service, put together."""
 
-import asyncio
-import os
-
 import aiohttp
 
 from tidings.client.users import UsersClient
 from tidings.delivery.worker import run_channel
-from tidings.kit.settings import load_settings
-from tidings.kit.telemetry import configure_logging
+from tidings.kit.service import run_process
 from tidings.push.channel import PushChannel
 from tidings.push.providers import PROVIDERS
 from tidings.push.settings import PushSettings
@@ -17,9 +13,7 @@ from tidings.rendering import Renderer
 
 def main() -> None:
     """Run the push service as the environment configures it."""
-    settings = load_settings(PushSettings, "push", os.environ)
-    configure_logging("push")
-    asyncio.run(run(settings))
+    run_process("push", PushSettings, run)
 
 
 async def run(settings: PushSettings) -> None:

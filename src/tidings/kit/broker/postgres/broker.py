@@ -76,8 +76,8 @@ class PostgresBroker:
                 connection = await self._pool.acquire()
                 try:
                     yield connection
-                except asyncio.CancelledError:
-                    # Returning it would wait for a server that has just kept us waiting too long.
+                except BaseException:
+                    # Nothing is known of its state, and a server that keeps us waiting would go on so.
                     connection.terminate()
                     raise
                 finally:
@@ -86,6 +86,10 @@ class PostgresBroker:
             raise BrokerUnavailable(f"{doing}: PostgreSQL did not answer within {self._limit:g} s") from error
         except TROUBLE as error:
             raise BrokerUnavailable(f"{doing}: {error!r}") from error
+
+
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """No statement here changes its session, so resetting it would only cost a round trip."""
 
 
 @asynccontextmanager
@@ -99,6 +103,7 @@ async def open_postgres(url: str, topology: Topology, publish_limit: float) -> A
         min_size=0,
         max_size=_POOL_SIZE,
         init=ensure_schema,
+        reset=_leave_as_it_is,
         server_settings={"application_name": "tidings-broker"},
     )
     broker = PostgresBroker(url, topology, pool, publish_limit)

@@ -13,7 +13,13 @@ from tidings.kit.broker.port import Acknowledge, DeadLetter, Delay, Delivery, Ha
 from tidings.kit.broker.postgres import store
 from tidings.kit.broker.postgres.schema import Connection, ensure_schema
 
-TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+TROUBLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ends in the middle of an answer
+)
 """What a database that is away, starting, stopping or failing over raises."""
 
 _ANSWER_LIMIT = 10.0

@@ -1,0 +1,1 @@
+"""The user service: people, their contact data, preferences and devices."""

