@@ -1,10 +1,14 @@
 """Asking the gateway whose API key a caller showed, so that one key works at every service."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
 import msgspec
 from cachetools import TTLCache
 
-from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp
+from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp, open_session
 from tidings.contracts.http import KeyCheck, KeyOwner
+from tidings.kit.auth import KeyCheck as Check
 from tidings.kit.auth import Principal
 from tidings.kit.errors import Unavailable
 
@@ -40,3 +44,15 @@ class RemoteKeys:
         principal = Principal(owner=owner.owner, kind="api_key", scopes=frozenset(owner.scopes))
         self._known[key] = principal
         return principal
+
+
+@asynccontextmanager
+async def open_key_check(
+    gateway_url: str | None, credential: Callable[[], str]
+) -> AsyncIterator[Check | None]:
+    """What checks API keys at the gateway; None where no gateway is named."""
+    if gateway_url is None:
+        yield None
+        return
+    async with open_session() as session:
+        yield RemoteKeys(ServiceHttp(session, gateway_url, credential)).check

@@ -16,6 +16,8 @@ from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+ACCEPT_SECONDS = 1.0
+"""A caller hears within this time that the database hangs. Repeating the request is safe."""
 DISPATCH_GRACE = timedelta(seconds=10)
 """How long the fast path has before the sweeper publishes a row as well."""
 
@@ -74,7 +76,7 @@ class GatewayStore:
         """
         # The same order everywhere, so that two batches with common keys cannot deadlock.
         ordered = sorted(submissions, key=lambda submission: (submission.owner, submission.key))
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(limit=ACCEPT_SECONDS) as connection:
             claimed = await connection.fetch(_CLAIM_KEYS, *_key_columns(ordered))
             fresh = {row["notification_id"] for row in claimed}
             taken = [one for one in ordered if one.message.notification_id not in fresh]

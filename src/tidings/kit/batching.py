@@ -50,6 +50,8 @@ class Batcher(Generic[I, O]):
         results: Sequence[O | BaseException]
         try:
             results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"The flush answered {len(results)} results for {len(batch)} items")  # noqa: TRY301 - for the callers too
         except Exception as error:  # noqa: BLE001 - it belongs to every waiting caller
             results = [error] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):

@@ -15,6 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from tidings.kit.errors import Unavailable
 
 ACQUIRE_SECONDS = 0.8
+USE_SECONDS = 5.0
 _LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
 
 Connection = PoolConnectionProxy
@@ -23,31 +24,40 @@ log = structlog.get_logger(__name__)
 
 
 class Database:
-    """A pool of connections. A lost server is a 503 to the caller, within a second."""
+    """A pool of connections. A lost server is a 503 to the caller, never an endless wait."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """One connection; statements commit one by one.
+    async def connection(self, *, limit: float = USE_SECONDS) -> AsyncIterator[Connection]:
+        """One connection for at most `limit` seconds; statements commit one by one.
 
         Raises:
-            Unavailable: PostgreSQL cannot be reached, or every connection stays busy for 0.8 s.
+            Unavailable: PostgreSQL cannot be reached or hangs, or every connection stays busy for 0.8 s.
         """
         try:
             async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                yield connection
-        except (*_LOST, TimeoutError, asyncpg.QueryCanceledError) as error:
+                # A hanging server would not answer a cancellation either, so the connection is cut.
+                cut = asyncio.get_running_loop().call_later(limit, connection.terminate)
+                try:
+                    yield connection
+                finally:
+                    cut.cancel()
+        except (*_LOST, TimeoutError) as error:
             log.warning("database_unavailable", error=repr(error))
             raise Unavailable(
-                "The database does not answer; nothing was stored, try again", code="database_unavailable"
+                "The database does not answer; try the same request again", code="database_unavailable"
             ) from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """One connection in one transaction: all of it is committed, or none."""
-        async with self.connection() as connection, connection.transaction():
+    async def transaction(self, *, limit: float = USE_SECONDS) -> AsyncIterator[Connection]:
+        """One connection in one transaction for at most `limit` seconds: all is committed, or nothing.
+
+        Raises:
+            Unavailable: as for `connection`. Lost during the commit, it may have happened all the same.
+        """
+        async with self.connection(limit=limit) as connection, connection.transaction():
             yield connection
 
     async def ping(self) -> None:
@@ -70,7 +80,6 @@ async def open_database(
         min_size=0,
         max_size=pool_size,
         timeout=ACQUIRE_SECONDS,
-        command_timeout=10,
         server_settings={"search_path": schema, "application_name": f"tidings-{schema}"},
         init=_prepare,
     )

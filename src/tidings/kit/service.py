@@ -70,9 +70,8 @@ def build_app(
     `provides` are the collaborators that route handlers
     may name as parameters.
     """
-    return Litestar(
+    app = Litestar(
         route_handlers=[*routes, *_health_routes(name, checks, optional_checks or {}), metrics],
-        middleware=[follow_requests],
         exception_handlers={Exception: render_problem},
         dependencies={key: _always(value) for key, value in provides.items()},
         state=State({"authenticator": authenticator}),
@@ -80,6 +79,9 @@ def build_app(
         request_max_body_size=max_body_bytes,
         logging_config=None,
     )
+    # Litestar's own middleware runs behind the router, so a request for an unknown path would have no ids.
+    app.asgi_handler = follow_requests(app.asgi_handler)
+    return app
 
 
 def run_process(service: str, kind: type[S], run: Callable[[S], Coroutine[Any, Any, None]]) -> None:

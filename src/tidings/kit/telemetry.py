@@ -15,8 +15,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, get_contextvars
 from structlog.typing import EventDict, WrappedLogger
 
-_TRACEPARENT = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$")
-_CORRELATION_ID = re.compile(r"^[A-Za-z0-9._:@/+=-]{1,128}$")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _ADDRESS = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+)")
 
 
@@ -62,7 +62,7 @@ def trace_headers() -> dict[str, str]:
 def continue_trace(headers: Mapping[str, str]) -> tuple[str, str]:
     """Bind the ids found in `headers`, or new ones, to the log context; returns both."""
     correlation_id = headers.get("x-correlation-id", "")
-    if not _CORRELATION_ID.match(correlation_id):
+    if not _CORRELATION_ID.fullmatch(correlation_id):
         correlation_id = secrets.token_hex(16)
     traceparent = next_span(headers.get("traceparent", ""))
     bind_contextvars(correlation_id=correlation_id, traceparent=traceparent)
@@ -71,7 +71,7 @@ def continue_trace(headers: Mapping[str, str]) -> tuple[str, str]:
 
 def next_span(traceparent: str) -> str:
     """The same trace with a new span id; a new trace when `traceparent` is missing or malformed."""
-    match = _TRACEPARENT.match(traceparent)
+    match = _TRACEPARENT.fullmatch(traceparent)
     trace_id, flags = match.groups() if match else (secrets.token_hex(16), "01")
     return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
 

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from litestar import Litestar
 
 from tidings import __version__
+from tidings.client.keys import open_key_check
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import open_database
@@ -19,7 +21,9 @@ from tidings.users.store import UserStore
 @asynccontextmanager
 async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
     """The application with everything it uses, open as long as the context is."""
+    tokens = ServiceTokens("users", settings.service_secret)
     async with (
+        open_key_check(settings.gateway_url, partial(tokens.sign, "gateway")) as check_key,
         open_database(settings.database_url, schema="users", package="tidings.users") as database,
         open_redis(settings.cache_url) as redis,
     ):
@@ -28,7 +32,7 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
             name="users",
             version=__version__,
             routes=ROUTES,
-            authenticator=Authenticator(ServiceTokens("users", settings.service_secret)),
+            authenticator=Authenticator(tokens, check_key),
             checks={"postgresql": database.ping},
             optional_checks={"redis": Cache(redis, "users:").ping},
             provides={"store": UserStore(database, contact_cache.forget), "contact_cache": contact_cache},

@@ -18,3 +18,13 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
     cache_url: Annotated[
         str, Meta(description="Redis or Valkey, for contacts", examples=["redis://127.0.0.1:6379/0"])
     ]
+    gateway_url: (
+        Annotated[
+            str,
+            Meta(
+                description="the gateway, which knows the API keys; without it only services are let in",
+                examples=["http://gateway:8000"],
+            ),
+        ]
+        | None
+    ) = None

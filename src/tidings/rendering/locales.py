@@ -1,0 +1,29 @@
+from collections.abc import Iterator, Mapping, Sequence
+
+from tidings.contracts.codes import Channel
+from tidings.contracts.http import LocalContent
+from tidings.rendering.fields import form_of
+
+
+def pick_locale(
+    content: Mapping[str, LocalContent], channel: Channel, wanted: Sequence[str | None]
+) -> str | None:
+    """The first of the `wanted` locales, most wanted first, in which `channel` has a form.
+
+    A locale that is not there gives way to its parent before the next one is tried: pt-BR, then
+    pt (the lookup of RFC 4647, section 3.4, which ignores case). None: no wanted locale has one.
+    """
+    available = {
+        locale.lower(): locale for locale, local in content.items() if form_of(local, channel) is not None
+    }
+    for tag in wanted:
+        for candidate in _with_parents(tag.lower()) if tag else ():
+            if candidate in available:
+                return available[candidate]
+    return None
+
+
+def _with_parents(tag: str) -> Iterator[str]:
+    while tag:
+        yield tag
+        tag = tag.rpartition("-")[0]

@@ -1,0 +1,1 @@
+"""The template service: what notifications say, in versions that never change."""

@@ -1,0 +1,95 @@
+"""The cache makes reading faster and is never needed."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from support.servers import ValkeyNode, client_of
+from tidings.kit.cache import open_redis
+from tidings.templates.app import open_app
+from tidings.templates.settings import TemplatesSettings
+
+Body = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def own_valkey() -> Iterator[ValkeyNode]:
+    """A Valkey server that these tests may stop."""
+    node = ValkeyNode()
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+async def redis(own_valkey: ValkeyNode) -> AsyncIterator[Redis]:
+    """A connection to that server, to see what is kept there."""
+    async with open_redis(own_valkey.url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+async def templates(
+    templates_settings: TemplatesSettings, own_valkey: ValkeyNode, service_token: Callable[..., str]
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service on that server."""
+    settings = msgspec.structs.replace(templates_settings, cache_url=own_valkey.url)
+    async with open_app(settings) as app, client_of(app, service_token("templates")) as client:
+        yield client
+
+
+async def subject_of(templates: httpx.AsyncClient, path: str) -> str:
+    answer = await templates.get(path)
+    assert answer.status_code == 200, answer.text
+    subject: str = answer.json()["content"]["en"]["email"]["subject"]
+    return subject
+
+
+async def test_a_version_once_read_is_kept(
+    templates: httpx.AsyncClient, template_id: str, redis: Redis
+) -> None:
+    """The same answer comes from the cache as from the database."""
+    path, key = f"/templates/{template_id}?version=1", f"templates:{template_id}:1"
+    assert await redis.get(key) is None
+    first = (await templates.get(path)).json()
+    assert await redis.exists(key)
+    assert (await templates.get(path)).json() == first
+
+
+async def test_unreadable_entry_is_passed_over(
+    templates: httpx.AsyncClient, template_id: str, redis: Redis
+) -> None:
+    """What another release left in the cache does no harm."""
+    await redis.set(f"templates:{template_id}:1", b'{"id": 1}')
+    assert await subject_of(templates, f"/templates/{template_id}?version=1") == "v1"
+
+
+async def test_without_a_cache_everything_works(
+    templates: httpx.AsyncClient, template_id: str, own_valkey: ValkeyNode, email: Body
+) -> None:
+    """With Redis down, templates are written, read and rendered as ever."""
+    path = f"/templates/{template_id}"
+    assert await subject_of(templates, f"{path}?version=1") == "v1"
+    own_valkey.stop()
+    try:
+        assert (await templates.put(path, json=email("v2"))).json()["version"] == 2
+        assert await subject_of(templates, path) == "v2"
+        assert await subject_of(templates, f"{path}?version=1") == "v1"
+        assert (await templates.post(f"{path}/render", json={"version": 1})).status_code == 200
+    finally:
+        own_valkey.start()
+    assert await subject_of(templates, path) == "v2"
+
+
+async def test_newest_version_is_never_stale(
+    templates: httpx.AsyncClient, template_id: str, email: Body
+) -> None:
+    """A read that follows a write sees it, whatever was read before."""
+    path = f"/templates/{template_id}"
+    for number in range(2, 12):
+        await templates.get(path)
+        await templates.put(path, json=email(f"v{number}"))
+        assert await subject_of(templates, path) == f"v{number}"
