@@ -1,0 +1,83 @@
+"""The stacks that the journeys share: `tidings up` on its embedded default, and on real servers."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from support.rabbitmq import RabbitNode, rabbitmq_is_installed
+from support.servers import ValkeyNode, create_database
+from support.stack import Stack, folder_for_homes
+
+
+@pytest.fixture(scope="session")
+async def shared_stack() -> AsyncIterator[Stack]:
+    """The default start: embedded engines, the database as broker, quick retries."""
+    with folder_for_homes() as folder:
+        stack = await Stack.start(folder / "home")
+        yield stack
+        code = await stack.stop()
+        assert code == 0, stack.output
+
+
+@pytest.fixture
+async def stack(shared_stack: Stack) -> Stack:
+    """The shared stack with an empty simulator without faults."""
+    await shared_stack.clear()
+    return shared_stack
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitNode]:
+    """A RabbitMQ node for `real_world`."""
+    if not rabbitmq_is_installed():
+        if "CI" in os.environ:
+            pytest.fail("RabbitMQ is not installed")
+        pytest.skip("RabbitMQ is not installed")
+    node = RabbitNode()
+    try:
+        node.start()
+        yield node
+    finally:
+        node.remove()
+
+
+@pytest.fixture(scope="session")
+async def shared_real_world(
+    tmp_path_factory: pytest.TempPathFactory, rabbit: RabbitNode, postgres_admin_url: str
+) -> AsyncIterator[Stack]:
+    """`tidings up` on a RabbitMQ, a PostgreSQL and a Valkey that are there already."""
+    valkey = ValkeyNode()
+    engines = {
+        "broker": rabbit.url,
+        "database": await create_database(postgres_admin_url),
+        "cache": valkey.url,
+    }
+    stack = await Stack.start(Path(tmp_path_factory.mktemp("real")), options=engines)
+    yield stack
+    code = await stack.stop()
+    assert code == 0, stack.output
+    valkey.stop()
+
+
+@pytest.fixture
+async def real_world(shared_real_world: Stack) -> Stack:
+    """The stack on real servers with an empty simulator without faults."""
+    await shared_real_world.clear()
+    return shared_real_world
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.rabbitmq)])
+def shared_world(request: pytest.FixtureRequest) -> Stack:
+    """Each of the two in turn: what holds on one holds on the other."""
+    stack: Stack = request.getfixturevalue(
+        "shared_stack" if request.param == "embedded" else "shared_real_world"
+    )
+    return stack
+
+
+@pytest.fixture
+async def world(shared_world: Stack) -> Stack:
+    """One of the two with an empty simulator without faults."""
+    await shared_world.clear()
+    return shared_world
