@@ -43,9 +43,7 @@ def rabbit() -> Iterator[RabbitNode]:
 
 
 @pytest.fixture(scope="session")
-async def shared_real_world(
-    tmp_path_factory: pytest.TempPathFactory, rabbit: RabbitNode, postgres_admin_url: str
-) -> AsyncIterator[Stack]:
+async def shared_real_world(rabbit: RabbitNode, postgres_admin_url: str) -> AsyncIterator[Stack]:
     """`tidings up` on a RabbitMQ, a PostgreSQL and a Valkey that are there already."""
     valkey = ValkeyNode()
     engines = {
@@ -53,10 +51,11 @@ async def shared_real_world(
         "database": await create_database(postgres_admin_url),
         "cache": valkey.url,
     }
-    stack = await Stack.start(Path(tmp_path_factory.mktemp("real")), options=engines)
-    yield stack
-    code = await stack.stop()
-    assert code == 0, stack.output
+    with folder_for_homes() as folder:
+        stack = await Stack.start(folder / "home", options=engines)
+        yield stack
+        code = await stack.stop()
+        assert code == 0, stack.output
     valkey.stop()
 
 

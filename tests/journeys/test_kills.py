@@ -57,7 +57,7 @@ async def test_killed_in_the_middle(world: Stack, service: str) -> None:
 
 
 async def test_broker_gone_for_a_while(real_world: Stack, rabbit: RabbitNode) -> None:
-    """With RabbitMQ stopped for 10 s during 500 accepts, all are accepted, and all are delivered once it is back."""
+    """With RabbitMQ stopped for 10 s during 500 accepts, all are accepted, and delivered once it is back."""
     accepting = asyncio.create_task(accept_many(real_world, "broker-gone"))
     await eventually(lambda: _some_arrived(real_world))
     await asyncio.to_thread(rabbit.stop)

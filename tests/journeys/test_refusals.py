@@ -36,7 +36,9 @@ async def test_transient_refusal_then_success(world: Stack) -> None:
     [{"smtp_code": 451}, {"drop_connection": True}, {"drop_response": True}],
     ids=["451", "dropped-before-the-body", "dropped-after-the-body"],
 )
-async def test_retried_until_exhausted(world: Stack, fault: dict[str, Any], request: Any) -> None:
+async def test_retried_until_exhausted(
+    world: Stack, fault: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
     """What keeps failing is retried with backoff, then dead-lettered with the last words."""
     await world.faults({"provider": "smtp", **fault})
     settled = await world.wait_settled(await world.accept(request_id=request.node.name))

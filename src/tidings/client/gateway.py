@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import msgspec
-
 from tidings.client.http import ServiceHttp, open_session
 from tidings.contracts.http import Accepted, NewNotification, Notification, Notifications
 from tidings.kit.ids import new_id
@@ -40,7 +38,7 @@ class GatewayClient:
         answer = await self._http.call(
             "POST", "/v1/notifications", body=notification, headers=headers, attempts=5
         )
-        return msgspec.json.decode(answer.body, type=Accepted)
+        return answer.read(Accepted)
 
     async def notification(self, notification_id: UUID) -> Notification:
         """A notification with its timeline.

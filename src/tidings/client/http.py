@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 import stamina
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
+from tidings.kit.breaker import Breaker
 from tidings.kit.errors import Problem
 from tidings.kit.telemetry import trace_headers
 
@@ -41,12 +40,23 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
+    def read(self, kind: type[T]) -> T:
+        """The body as `kind`.
+
+        Raises:
+            RemoteUnavailable: it is none, so something else answers in the service's place.
+        """
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RemoteUnavailable(f"The answer is no {kind.__name__}: {error}") from error
+
 
 class ServiceHttp:
-    """Calls to one service. `credential` gives the bearer token of each call.
+    """Calls to one service, each within `seconds`. `credential` gives the bearer token of each call.
 
-    A breaker opens after 5 failures in a row and lets a probe through after 5 s, so that a dead
-    service costs its callers nothing but the answer `RemoteUnavailable`.
+    A breaker opens after 5 failures in a row and then lets one probe through every `rest_seconds`,
+    so that a dead service costs its callers nothing but the answer `RemoteUnavailable`.
     """
 
     def __init__(
@@ -56,14 +66,13 @@ class ServiceHttp:
         credential: Callable[[], str],
         *,
         seconds: float = 2.0,
+        rest_seconds: float = BREAKER_SECONDS,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._credential = credential
         self._timeout = aiohttp.ClientTimeout(total=seconds)
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_SECONDS, exclude=[RemoteProblem]
-        )
+        self._breaker = Breaker(failures=BREAKER_FAILURES, seconds=rest_seconds)
 
     async def call(
         self,
@@ -83,7 +92,7 @@ class ServiceHttp:
         """
         content = None if body is None else msgspec.json.encode(body)
         async for attempt in stamina.retry_context(
-            on=RemoteUnavailable, attempts=attempts, wait_initial=0.05, wait_max=0.5, timeout=None
+            on=self._is_worth_repeating, attempts=attempts, wait_initial=0.05, wait_max=0.5, timeout=None
         ):
             with attempt:
                 return await self._through_breaker(method, path, content, params, headers)
@@ -92,7 +101,10 @@ class ServiceHttp:
     async def read(self, kind: type[T], path: str, *, params: Mapping[str, str] | None = None) -> T:
         """GET and decode; tried three times."""
         answer = await self.call("GET", path, params=params, attempts=3)
-        return msgspec.json.decode(answer.body, type=kind)
+        return answer.read(kind)
+
+    def _is_worth_repeating(self, error: Exception) -> bool:
+        return isinstance(error, RemoteUnavailable) and self._breaker.closed
 
     async def _through_breaker(
         self,
@@ -102,12 +114,18 @@ class ServiceHttp:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        breaker = await self._breakers.get_breaker(self._base_url)
+        if not self._breaker.admits():
+            raise RemoteUnavailable(f"{self._base_url} failed repeatedly; it is given a rest")
         try:
-            async with breaker:
-                return await self._request(method, path, content, params, headers)
-        except OpenedState as error:
-            raise RemoteUnavailable(f"{self._base_url} failed repeatedly; it is given a rest") from error
+            answer = await self._request(method, path, content, params, headers)
+        except RemoteUnavailable:
+            self._breaker.failed()
+            raise
+        except RemoteProblem:
+            self._breaker.succeeded()
+            raise
+        self._breaker.succeeded()
+        return answer
 
     async def _request(
         self,

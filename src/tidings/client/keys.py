@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import msgspec
 from cachetools import TTLCache
 
 from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp, open_session
@@ -13,10 +12,11 @@ from tidings.kit.auth import Principal
 from tidings.kit.errors import Unavailable
 
 REMEMBERED_SECONDS = 30
+UNKNOWN = frozenset({"unknown_api_key", "invalid_request"})
 
 
 class RemoteKeys:
-    """API keys, checked at the gateway and remembered for 30 s, which is how late a revocation may bite."""
+    """API keys, checked at the gateway and remembered for 30 s, on top of the 10 s that it remembers them."""
 
     def __init__(self, http: ServiceHttp) -> None:
         self._http = http
@@ -26,21 +26,28 @@ class RemoteKeys:
         """The owner of a key; None when it is not known.
 
         Raises:
-            Unavailable: the gateway does not answer, and the key was not seen lately.
+            Unavailable: the gateway does not answer, or refuses us, and the key was not seen lately.
         """
-        if key in self._known:
-            return self._known[key]
+        known = self._known.get(key)
+        if known is not None:
+            return known
         try:
             answer = await self._http.call(
                 "POST", "/internal/api-keys/check", body=KeyCheck(key=key), attempts=2
             )
-        except RemoteProblem:
-            return None
+            owner = answer.read(KeyOwner)
+        except RemoteProblem as refused:
+            if refused.problem.code in UNKNOWN:
+                return None
+            raise Unavailable(
+                f"API keys cannot be checked: the gateway refuses this service ({refused.problem.code}). "
+                "Do both have the same TIDINGS_SERVICE_SECRET?",
+                code="keys_unavailable",
+            ) from refused
         except RemoteUnavailable as error:
             raise Unavailable(
                 "API keys cannot be checked now: the gateway does not answer", code="keys_unavailable"
             ) from error
-        owner = msgspec.json.decode(answer.body, type=KeyOwner)
         principal = Principal(owner=owner.owner, kind="api_key", scopes=frozenset(owner.scopes))
         self._known[key] = principal
         return principal

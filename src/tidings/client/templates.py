@@ -2,11 +2,12 @@
 
 import asyncio
 
+import msgspec
 import structlog
 from cachetools import LRUCache, TTLCache
 
 from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp
-from tidings.contracts.http import Template
+from tidings.contracts.http import Slug, Template
 
 KEPT_VERSIONS = 1_000
 NEWEST_SECONDS = 1.0
@@ -70,6 +71,8 @@ class TemplatesClient:
         return await asyncio.shield(task)
 
     async def _read(self, template_id: str, params: dict[str, str]) -> Template | None:
+        if not _may_name_a_template(template_id):  # `../health` would lead to another path
+            return None
         try:
             found = await self._http.read(Template, f"/templates/{template_id}", params=params)
         except RemoteProblem as refused:
@@ -78,3 +81,11 @@ class TemplatesClient:
             raise
         self._versions[found.id, found.version] = found
         return found
+
+
+def _may_name_a_template(template_id: str) -> bool:
+    try:
+        msgspec.convert(template_id, Slug)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from tidings.client.http import ServiceHttp
 from tidings.contracts.http import Contact, ContactQuery, Contacts
 from tidings.kit.batching import Batcher
@@ -36,5 +34,5 @@ class UsersClient:
     async def _look_up(self, user_ids: list[str]) -> Sequence[Contact | None]:
         query = ContactQuery(user_ids=list(dict.fromkeys(user_ids)))
         answer = await self._http.call("POST", "/contacts", body=query, attempts=3)
-        found = msgspec.json.decode(answer.body, type=Contacts).contacts
+        found = answer.read(Contacts).contacts
         return [found.get(user_id) for user_id in user_ids]

@@ -225,7 +225,7 @@ class NewNotification(Incoming, frozen=True, kw_only=True):
     request_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     channel: Channel
     user_id: Annotated[str, Meta(min_length=1, max_length=100)]
-    template_id: Annotated[str, Meta(min_length=1, max_length=100)]
+    template_id: Slug
     variables: dict[str, Any] = {}
     locale: Locale | None = None
     priority: Priority = Priority.NORMAL

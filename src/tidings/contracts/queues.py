@@ -29,11 +29,14 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RETRY_DELAYS = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
-"""The default waiting tiers in seconds; longer or odd delays are composed of several."""
+"""The default waits in seconds after the first, second, … failure."""
+
+FINEST_TIER = 1.0
+"""How exactly a delay is kept, in seconds: odd delays are composed of tiers, and this is the smallest."""
 
 
 def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
-    """The queues of Tidings with their waiting tiers."""
+    """The queues of Tidings, with a waiting tier for each retry delay and one for what is left over."""
     return Topology(
         namespace="notifications",
         queues=(
@@ -42,5 +45,5 @@ def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
             QueueSpec(name=STATUS_QUEUE, routing_key="status"),
         ),
         failed_queue=FAILED_QUEUE,
-        delays=delays,
+        delays=tuple(sorted({FINEST_TIER, *delays})),
     )

@@ -67,11 +67,10 @@ class Acceptance:
                 code="missing_request_id",
                 errors=[FieldFault(field="$.request_id", message="Required without an Idempotency-Key")],
             )
-        version = await self._check(request)
-        submission = self._submission(request, key, version, caller)
-        bind_contextvars(notification_id=str(submission.message.notification_id))
-        receipt = await self._commits.submit(submission)
-        if receipt.fingerprint != submission.fingerprint:
+        fingerprint = _fingerprint(request, key)
+        receipt = await self._take(request, key, fingerprint, caller)
+        bind_contextvars(notification_id=str(receipt.notification_id))
+        if receipt.fingerprint != fingerprint:
             raise Unprocessable(
                 f"The key {key!r} was used for another request within the last 24 hours; "
                 f"it became notification {receipt.notification_id}. Use a new key for a new notification",
@@ -88,6 +87,20 @@ class Acceptance:
             ),
             not receipt.fresh,
         )
+
+    async def _take(
+        self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal
+    ) -> Receipt:
+        try:
+            version = await self._check(request)
+        except Unprocessable:
+            # What was taken stays taken for who repeats it, though its template or the time moved on.
+            earlier = await self._store.receipt(caller.owner, key)
+            if earlier is None:
+                raise
+            return earlier
+        submission = _submission(request, key, fingerprint, version, caller)
+        return await self._commits.submit(submission)
 
     async def _check(self, request: NewNotification) -> int | None:
         """Refuse what could never be delivered; answers the template version to pin.
@@ -124,30 +137,6 @@ class Acceptance:
             raise _unprocessable("unknown_user", "$.user_id", f"There is no user {user_id!r}")
         self._known_users[user_id] = True
 
-    def _submission(
-        self, request: NewNotification, key: str, version: int | None, caller: Principal
-    ) -> Submission:
-        message = DeliveryMessage(
-            notification_id=new_id(),
-            request_id=request.request_id or key,
-            channel=request.channel,
-            user_id=request.user_id,
-            template_id=request.template_id,
-            template_version=version,
-            variables=request.variables,
-            locale=request.locale,
-            priority=request.priority,
-            metadata=request.metadata,
-            accepted_at=now(),
-            expires_at=request.expires_at,
-        )
-        body = msgspec.json.encode(message)
-        if _NUL.search(body):
-            words = "The character U+0000 is in it, which cannot be stored"
-            raise Unprocessable(words, code="invalid_request")
-        fingerprint = sha256(msgspec.json.encode(request, order="deterministic")).digest()
-        return Submission(message, body, caller.owner, key, fingerprint, trace_headers())
-
     async def _commit(self, batch: list[Submission]) -> Sequence[Receipt]:
         # Two requests with one key may meet in a batch: the first is committed, the others hear of it.
         first: dict[tuple[str, str], Submission] = {}
@@ -168,6 +157,35 @@ class Acceptance:
         message = one.message
         ACCEPTED.labels(message.channel).inc()
         self._dispatcher.hand_over(Dispatch(message.notification_id, message.channel, one.body, one.headers))
+
+
+def _submission(
+    request: NewNotification, key: str, fingerprint: bytes, version: int | None, caller: Principal
+) -> Submission:
+    message = DeliveryMessage(
+        notification_id=new_id(),
+        request_id=request.request_id or key,
+        channel=request.channel,
+        user_id=request.user_id,
+        template_id=request.template_id,
+        template_version=version,
+        variables=request.variables,
+        locale=request.locale,
+        priority=request.priority,
+        metadata=request.metadata,
+        accepted_at=now(),
+        expires_at=request.expires_at,
+    )
+    return Submission(message, msgspec.json.encode(message), caller.owner, key, fingerprint, trace_headers())
+
+
+def _fingerprint(request: NewNotification, key: str) -> bytes:
+    """Equal for requests that differ only in the order of members and in white space."""
+    encoded = msgspec.json.encode(request, order="deterministic")
+    if "\0" in key or _NUL.search(encoded):
+        words = "The character U+0000 is in it, which cannot be stored"
+        raise Unprocessable(words, code="invalid_request")
+    return sha256(encoded).digest()
 
 
 def _check_variables(request: NewNotification, template: Template) -> None:

@@ -33,7 +33,8 @@ Limit = Annotated[int, QueryParameter(ge=1, le=200, description="how many notifi
 
 UNPROCESSABLE = (
     "`invalid_request`, `missing_request_id`, `unknown_user`, `unknown_template`, `template_lacks_channel`,"
-    " `missing_variable`, `already_expired` or `idempotency_key_reused`: `errors` names each field at fault"
+    " `missing_variable`, `naive_time`, `already_expired` or `idempotency_key_reused`:"
+    " `errors` names each field at fault"
 )
 
 

@@ -7,6 +7,7 @@ from litestar import Request, Response, route
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from yarl import URL
 
 from tidings.kit.auth import Principal, ServiceTokens, authenticated
 from tidings.kit.errors import Unavailable
@@ -34,7 +35,9 @@ class Forwarder:
         """
         path = request.scope["raw_path"].decode("ascii").removeprefix("/v1")
         query = request.scope["query_string"].decode("ascii")
-        url = f"{self._services[service]}{path}{'?' if query else ''}{query}"
+        base = self._services[service].rstrip("/")
+        # Taken as it is: a client that resolves dot segments would climb out of the service's own paths.
+        url = URL(f"{base}{path}{'?' if query else ''}{query}", encoded=True)
         token = self._tokens.sign(service, sorted(request.user.scopes))
         headers = {**trace_headers(), "Authorization": f"Bearer {token}"}
         if "content-type" in request.headers:

@@ -1,11 +1,13 @@
 """API keys: `tdg_live_…`, stored as SHA-256 digests (they are random, so a slow hash adds nothing)."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from cachetools import TTLCache
 
-from tidings.gateway.store import GatewayStore
+from tidings.gateway.store import GatewayStore, KeyRow
 from tidings.kit.auth import EVERYTHING, Principal
+from tidings.kit.batching import Batcher
 from tidings.kit.ids import new_id
 
 REMEMBERED_SECONDS = 10
@@ -13,11 +15,15 @@ PREFIX_CHARS = 13
 
 
 class ApiKeys:
-    """Checks keys. A key is remembered for 10 s, which is how late a revocation may bite."""
+    """Checks keys. A key is remembered for 10 s, which is how late a revocation may bite.
+
+    Concurrent checks share one query: a burst must not take every database connection.
+    """
 
     def __init__(self, store: GatewayStore) -> None:
         self._store = store
         self._known: TTLCache[bytes, Principal] = TTLCache(10_000, REMEMBERED_SECONDS)
+        self._lookups: Batcher[bytes, KeyRow | None] = Batcher(self._look_up)
 
     async def check(self, key: str) -> Principal | None:
         """Whose key it is; None when it is unknown or revoked.
@@ -28,7 +34,7 @@ class ApiKeys:
         digest = _digest(key)
         if digest in self._known:
             return self._known[digest]
-        row = await self._store.key(digest)
+        row = await self._lookups.submit(digest)
         if row is None:
             return None
         principal = Principal(owner=str(row.id), kind="api_key", scopes=row.scopes)
@@ -38,6 +44,10 @@ class ApiKeys:
     async def bootstrap(self, key: str) -> None:
         """Make a first key known, with every scope."""
         await self._store.add_key(new_id(), "bootstrap", key[:PREFIX_CHARS], _digest(key), [EVERYTHING])
+
+    async def _look_up(self, digests: list[bytes]) -> Sequence[KeyRow | None]:
+        found = await self._store.keys(digests)
+        return [found.get(digest) for digest in digests]
 
 
 def _digest(key: str) -> bytes:

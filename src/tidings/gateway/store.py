@@ -90,6 +90,12 @@ class GatewayStore:
             for one in submissions
         ]
 
+    async def receipt(self, owner: str, key: str) -> Receipt | None:
+        """What a key of the last 24 hours was used for."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_READ_KEYS + " where k.expires_at > $3", [owner], [key], now())
+        return None if row is None else _earlier_receipt(row)
+
     async def mark_queued(self, ids: Sequence[UUID]) -> None:
         """The broker has them."""
         async with self._database.connection() as connection:
@@ -143,11 +149,11 @@ class GatewayStore:
         async with self._database.connection() as connection:
             await connection.execute(_INSERT_KEY, key_id, name, prefix, digest, list(scopes))
 
-    async def key(self, digest: bytes) -> KeyRow | None:
-        """The API key with this digest, unless revoked."""
+    async def keys(self, digests: Sequence[bytes]) -> dict[bytes, KeyRow]:
+        """The API keys with these digests, without those that are revoked."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_READ_KEY, digest)
-        return None if row is None else KeyRow(row["id"], frozenset(row["scopes"]))
+            rows = await connection.fetch(_READ_API_KEYS, list(digests))
+        return {row["digest"]: KeyRow(row["id"], frozenset(row["scopes"])) for row in rows}
 
     async def drop_expired_keys(self, *, limit: int) -> int:
         """Delete idempotency keys whose time is over; returns how many."""
@@ -163,12 +169,13 @@ async def _earlier_receipts(
     connection: Connection, taken: Sequence[Submission]
 ) -> dict[tuple[str, str], Receipt]:
     rows = await connection.fetch(_READ_KEYS, [one.owner for one in taken], [one.key for one in taken])
-    return {
-        (row["owner"], row["key"]): Receipt(
-            row["notification_id"], row["request_id"], row["accepted_at"], row["fingerprint"], fresh=False
-        )
-        for row in rows
-    }
+    return {(row["owner"], row["key"]): _earlier_receipt(row) for row in rows}
+
+
+def _earlier_receipt(row: asyncpg.Record) -> Receipt:
+    return Receipt(
+        row["notification_id"], row["request_id"], row["accepted_at"], row["fingerprint"], fresh=False
+    )
 
 
 def _fresh_receipt(one: Submission) -> Receipt:
@@ -234,7 +241,12 @@ _MOVE_FIELDS = ("notification_id", "status", "reason")
 
 
 def _event_columns(events: Sequence[StatusEvent]) -> list[list[Any]]:
-    return [[getattr(event, name) for event in events] for name in _EVENT_FIELDS]
+    return [[_storable(getattr(event, name)) for event in events] for name in _EVENT_FIELDS]
+
+
+def _storable(value: object) -> object:
+    # A provider's words may hold U+0000, which PostgreSQL's text cannot.
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _notification(row: asyncpg.Record, timeline: list[TimelineEvent]) -> Notification:
@@ -339,7 +351,7 @@ _INSERT_KEY = """
 insert into api_keys (id, name, prefix, digest, scopes) values ($1, $2, $3, $4, $5)
 on conflict (digest) do nothing
 """
-_READ_KEY = "select id, scopes from api_keys where digest = $1 and revoked_at is null"
+_READ_API_KEYS = "select digest, id, scopes from api_keys where digest = any($1) and revoked_at is null"
 _DROP_EXPIRED = """
 delete from idempotency_keys where ctid in (
     select ctid from idempotency_keys where expires_at <= $1 limit $2

@@ -131,6 +131,6 @@ async def _revision(connection: asyncpg.Connection, schema: str) -> str | None:
 
 def _upgrade(url: str, schema: str, folder: Path) -> None:
     # Alembic and SQLAlchemy cost 50 MB and a second, so they are loaded only when there is work.
-    from tidings.kit.migrations import upgrade  # noqa: PLC0415
+    from tidings.kit.migrations import upgrade  # noqa: PLC0415 - see above
 
     upgrade(url, schema=schema, folder=folder)

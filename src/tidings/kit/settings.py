@@ -77,7 +77,9 @@ def _parse(text: str, hint: Any) -> Any:  # noqa: ANN401 - a setting may have an
 
 
 def _describe(hint: Any) -> str:  # noqa: ANN401 - the same
-    meta = next((part for part in get_args(hint) if isinstance(part, Meta)), None)
+    # An optional setting is a union, with the Meta in one of its members.
+    parts = [part for member in (hint, *get_args(hint)) for part in get_args(member)]
+    meta = next((part for part in parts if isinstance(part, Meta)), None)
     if meta is None:
         return "see docs/settings.md"
     example = f", for example {meta.examples[0]}" if meta.examples else ""

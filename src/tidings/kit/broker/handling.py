@@ -30,7 +30,6 @@ Settle = Callable[[Settlement], Awaitable[bool]]
 
 _log = structlog.get_logger(__name__)
 
-
 _Key = tuple[str, int, int]
 
 
@@ -62,11 +61,6 @@ class Handling:
     def in_flight(self) -> int:
         """Handlers running now."""
         return sum(run.started for run in self._tasks.values())
-
-    @property
-    def taken(self) -> int:
-        """Messages that run or wait for a free place."""
-        return len(self._tasks)
 
     def start(self, delivery: Delivery, settle: Settle) -> None:
         """Handle the message as soon as a place is free, then settle it. Ignored once stopped."""

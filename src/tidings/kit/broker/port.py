@@ -52,7 +52,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Put the message, whole, on the failed queue. `reason` is a stable word, `detail` is for people."""
+    """Put the message, whole, on the failed queue. `reason` is a stable word, `detail` is for people.
+
+    There it has the headers `x-reason`, `x-detail` (at most 2,000 characters) and `x-queue`.
+    """
 
     reason: str
     detail: str = ""
@@ -60,7 +63,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class HandBack:
-    """Give the message back at once, for another consumer; nothing was done with it."""
+    """Give the message back at once, for another consumer; nothing was done with it.
+
+    For a stop, not for a wait: that is `Delay(seconds, counted=False)`.
+    """
 
 
 Settlement = Acknowledge | Delay | DeadLetter | HandBack
@@ -124,7 +130,9 @@ class Broker(Protocol):
         """Run `handler` for the queue's messages, at most `concurrency` at once, until stopped.
 
         A lost broker is waited for and found again. A handler that raises is a bug: it is logged,
-        and the message is tried again later with a counted attempt, then dead-lettered.
+        and the message is tried again later with a counted attempt, then dead-lettered as
+        `handler_failed`. A message handed out some 20 times without being settled (consumers that
+        died or handed it back) is dead-lettered as `delivery_limit`.
         """
 
     async def depth(self, queue: str) -> int:

@@ -63,14 +63,17 @@ class PostgresConsumer:
                     _log.info("consumer_started", queue=self._queue, concurrency=self._concurrency)
                     pause = _FIRST_PAUSE
                     await self._pump(session)
+                return
             except TROUBLE as error:
                 _log.warning(
                     "consumer_waits_for_broker", queue=self._queue, error=repr(error), retry_in=pause
                 )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+            except Exception:  # noqa: BLE001 - a consumer that ends in silence is worse than one that goes on
+                _log.exception("consumer_session_failed", queue=self._queue, retry_in=pause)
             finally:
                 self._session = None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _pump(self, session: Session) -> None:
         while True:

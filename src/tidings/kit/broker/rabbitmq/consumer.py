@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -18,6 +19,7 @@ from tidings.kit.broker.rabbitmq.wire import delivery_of, early_by
 
 _ANSWER_LIMIT = 10.0
 _WATCH_INTERVAL = 10.0  # a connection can look well while the broker has forgotten its consumer
+_SECOND_LOOK = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 _SLACK = 0.1  # seconds early that are slept through here: clocks and the broker's timers differ a little
 
@@ -44,6 +46,7 @@ class RabbitConsumer:
         self._handling = Handling(queue, handler, concurrency)
         self._settler = Settler(layout, publisher)
         self._intake: tuple[AbstractQueue, str] | None = None
+        self._taken = 0
         self._stopping = False
         self._loop = asyncio.create_task(self._keep_consuming())
 
@@ -68,43 +71,51 @@ class RabbitConsumer:
         pause = _FIRST_PAUSE
         while not self._stopping:
             try:
-                link = await self._connect()
+                async with self._session() as link:
+                    pause = _FIRST_PAUSE
+                    await self._watch(link)
             except BrokerUnavailable as error:
                 _log.warning("consumer_waits_for_broker", queue=self._queue, error=str(error), retry_in=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                continue
-            try:
-                await self._consume(link)
-                pause = _FIRST_PAUSE
-            except BrokerUnavailable as error:
-                _log.warning("consumer_lost_broker", queue=self._queue, error=str(error))
-                await asyncio.sleep(pause)
-            finally:
-                self._intake = None
-                await link.close()
+            except Exception:  # noqa: BLE001 - a consumer that ends in silence is worse than one that goes on
+                _log.exception("consumer_session_failed", queue=self._queue, retry_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _connect(self) -> Link:
-        async with trouble_as_unavailable(f"connecting to consume {self._queue}", _ANSWER_LIMIT):
-            return await open_link(self._url, self._layout, purpose=f"consume {self._queue}")
-
-    async def _consume(self, link: Link) -> None:
-        """Consume until the link is lost, the broker cancels us or has no consumer of the queue any more."""
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Link]:
+        """Connect and begin to consume."""
         async with trouble_as_unavailable(f"consuming {self._queue}", _ANSWER_LIMIT):
-            await link.channel.set_qos(prefetch_count=self._concurrency)
-            (await link.channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(link.lose)
-            queue = await link.channel.get_queue(self._queue, ensure=False)
-            self._intake = queue, await queue.consume(partial(self._take, link))
+            link = await open_link(self._url, self._layout, purpose=f"consume {self._queue}")
+        try:
+            async with trouble_as_unavailable(f"consuming {self._queue}", _ANSWER_LIMIT):
+                await self._begin(link)
+            yield link
+        finally:
+            self._intake = None
+            await link.close()
+
+    async def _begin(self, link: Link) -> None:
+        await link.channel.set_qos(prefetch_count=self._concurrency)
+        (await link.channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(link.lose)
+        queue = await link.channel.get_queue(self._queue, ensure=False)
+        self._intake = queue, await queue.consume(partial(self._take, link))
         _log.info("consumer_started", queue=self._queue, concurrency=self._concurrency)
-        while not await _is_set_within(link.lost, _WATCH_INTERVAL):
+
+    async def _watch(self, link: Link) -> None:
+        """End only by raising: the link is lost, or the broker cancelled us, or it hands us nothing more."""
+        suspicious, taken = False, self._taken
+        while not await _is_set_within(link.lost, _SECOND_LOOK if suspicious else _WATCH_INTERVAL):
             async with trouble_as_unavailable(f"watching {self._queue}", _ANSWER_LIMIT):
                 counts = await link.inspect(self._queue)
-            if not counts.consumers and not self._stopping:
-                raise BrokerUnavailable("RabbitMQ has forgotten the consumer")
-        raise BrokerUnavailable("RabbitMQ closed the channel or cancelled the consumer")
+            starved = bool(counts.waiting) and self._taken == taken and not self.in_flight
+            if not self._stopping and (not counts.consumers or (starved and suspicious)):
+                raise BrokerUnavailable(f"RabbitMQ has forgotten the consumer of {self._queue}")
+            suspicious, taken = starved, self._taken
+        raise BrokerUnavailable(f"RabbitMQ closed the channel that consumes {self._queue}, or its consumer")
 
     async def _take(self, link: Link, incoming: AbstractIncomingMessage) -> None:
         """Hand the message to its handler, or on to its next waiting tier. Cancelled with the channel."""
+        self._taken += 1
         delivery = delivery_of(incoming, self._queue)
         early = early_by(incoming)
         if early > _SLACK:
