@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own
+import psutil  # its stubs are a package of their own
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR outside a desktop session

@@ -54,7 +54,6 @@ class Stack:
         Raises:
             AssertionError: it ended, or was not ready within a minute; with what it showed.
         """
-        home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
         base = port_base or free_port_base()
         process = await start_command(home, *up_arguments(home, base, **(options or {})), env=env)
         stack = cls(process, home, base, httpx.AsyncClient(timeout=30))
@@ -223,6 +222,7 @@ async def start_command(
     home: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
     """Start `tidings …` with what it shows kept for `output_of(home)`; TIDINGS_ variables only from `env`."""
+    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
     clean = {key: value for key, value in os.environ.items() if not key.startswith("TIDINGS_")}
     with (home / "shown.txt").open("wb") as shown:
         return await asyncio.create_subprocess_exec(

@@ -16,7 +16,13 @@ from tidings.kit.errors import Unavailable
 
 ACQUIRE_SECONDS = 0.8
 USE_SECONDS = 5.0
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that ends in the middle of an answer
+)
 
 Connection = PoolConnectionProxy
 

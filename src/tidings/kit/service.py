@@ -19,6 +19,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tidings.kit.auth import Authenticator, from_this_machine
 from tidings.kit.problems import render_problem
@@ -95,13 +96,15 @@ def run_process(service: str, kind: type[S], run: Callable[[S], Coroutine[Any, A
     uvloop.run(run(settings))
 
 
-async def serve(app: Litestar, settings: HttpSettings) -> None:
+async def serve(
+    app: Litestar, settings: HttpSettings, *, protocol: type[HttpToolsProtocol] = HttpToolsProtocol
+) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those in flight within the limit."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=protocol,
         access_log=False,
         log_config=None,
         server_header=False,
@@ -109,15 +112,11 @@ async def serve(app: Litestar, settings: HttpSettings) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds)),
     )
-    server = _Server(config)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve()
+    await _Server(config).serve()
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to us; a second one stops at once.
+    """A server that ends quietly.
 
     Uvicorn raises the signal again once it has stopped, which would end the process before its
     consumers have handed back their work.
@@ -125,11 +124,14 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
 
 @get("/metrics", guards=[from_this_machine], media_type=MediaType.TEXT, include_in_schema=False)

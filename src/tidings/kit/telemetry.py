@@ -45,6 +45,8 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for twice in ("aio_pika", "aiormq"):  # they log what they also raise
+        logging.getLogger(twice).setLevel(logging.CRITICAL)
 
 
 def trace_headers() -> dict[str, str]:

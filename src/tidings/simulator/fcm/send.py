@@ -1,0 +1,101 @@
+"""`messages:send`: check as FCM checks, suffer the faults in force, and keep what was pushed."""
+
+import asyncio
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, post
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+
+from tidings.kit.ids import now
+from tidings.simulator.faults import Faults
+from tidings.simulator.fcm.devices import Devices
+from tidings.simulator.fcm.errors import (
+    FrontEndError,
+    GoogleError,
+    fcm_error,
+    render_front_end_error,
+    render_google_error,
+    render_refusal,
+)
+from tidings.simulator.fcm.message import SendRequest, read_request
+from tidings.simulator.fcm.oauth import AccessTokens
+from tidings.simulator.journal import Journal
+
+
+class StoredPush(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that FCM took. `token` is null for topics and conditions; `name` is FCM's id for it."""
+
+    received_at: datetime
+    project: str
+    token: str | None
+    name: str
+    message: dict[str, Any]
+
+
+Pushes = NamedDependency[Journal[StoredPush]]
+
+
+def fcm_routes() -> Router:
+    """FCM HTTP v1 under `/fcm`; every error has Google's body."""
+    return Router(
+        path="/fcm/v1",
+        route_handlers=[send],
+        exception_handlers={
+            GoogleError: render_google_error,
+            FrontEndError: render_front_end_error,
+            HTTPException: render_refusal,
+        },
+        tags=["fcm"],
+        security=[{"bearer": []}],
+    )
+
+
+@post("/projects/{project:str}/messages:send", status_code=200, summary="Send a push message")
+async def send(
+    *,
+    request: Request[Any, Any, Any],
+    project: FromPath[str],
+    access_tokens: NamedDependency[AccessTokens],
+    devices: NamedDependency[Devices],
+    faults: NamedDependency[Faults],
+    pushes: Pushes,
+) -> Response[dict[str, str]]:
+    """FCM HTTP v1 `projects.messages.send`."""
+    access_tokens.check(request.headers.get("authorization"), project)
+    asked = read_request(await request.body())
+    fault = faults.strike_fcm(asked.target)
+    if fault:
+        await asyncio.sleep(fault.latency_s)
+        if fault.drop_connection:
+            return await _hang_up(request)
+        if fault.status:
+            raise fcm_error(fault.status, retry_after=fault.retry_after)
+    name = _take(asked, project, devices, pushes)
+    if fault and fault.drop_response:
+        return await _hang_up(request)
+    return Response({"name": name})
+
+
+def _take(asked: SendRequest, project: str, devices: Devices, pushes: Journal[StoredPush]) -> str:
+    token = asked.target if asked.kind == "token" else None
+    if token:
+        devices.check(token)
+    if asked.validate_only:
+        return f"projects/{project}/messages/fake_message_id"
+    moment = now()
+    name = f"projects/{project}/messages/0:{int(moment.timestamp() * 1e6)}%{secrets.token_hex(8)}"
+    pushes.add(StoredPush(received_at=moment, project=project, token=token, name=name, message=asked.message))
+    return name
+
+
+async def _hang_up(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+    transport: asyncio.WriteTransport = request.state.transport
+    transport.abort()
+    # The server notices on the loop's next turn; from then on it discards the answer.
+    await asyncio.sleep(0)
+    return Response({})
