@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from support.commands import folder_for_homes
 from support.rabbitmq import RabbitNode, rabbitmq_is_installed
 from support.servers import ValkeyNode, create_database
-from support.stack import Stack, folder_for_homes
+from support.stack import Stack
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
+from support.commands import run_command
 from support.polling import eventually
-from support.stack import Stack, run_command
+from support.stack import Stack
 
 pytestmark = pytest.mark.journey
 

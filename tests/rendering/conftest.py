@@ -2,9 +2,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 
+import msgspec
 import pytest
 
-from tidings.contracts.http import EmailContent, LocalContent, PushContent, Template
+from tidings.contracts.http import EmailContent, LocalContent, PushContent, StoredContent, Template
 from tidings.rendering import required_variables
 
 MakeTemplate = Callable[..., Template]
@@ -21,7 +22,7 @@ def make_template() -> MakeTemplate:
             id=template_id or f"template-{next(numbers)}",
             version=version,
             default_locale="en",
-            content=by_locale,
+            content=msgspec.convert(msgspec.to_builtins(by_locale), dict[str, StoredContent]),
             variables=required_variables(by_locale),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )

@@ -3,11 +3,12 @@ from collections.abc import Callable
 import pytest
 
 from tidings.contracts.http import (
-    EmailContent,
     LocalContent,
     PushContent,
     RenderedEmail,
     RenderedPush,
+    StoredContent,
+    StoredEmail,
     Template,
 )
 from tidings.rendering import Renderer, RenderError
@@ -138,7 +139,7 @@ def test_template_sees_nothing_but_its_variables(make_email: Make, source: str) 
         id="thief",
         version=1,
         default_locale="en",
-        content={"en": LocalContent(email=EmailContent(subject="x", text=source))},
+        content={"en": StoredContent(email=StoredEmail(subject="x", text=source))},
         variables={},
         created_at=template.created_at,
     )

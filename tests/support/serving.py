@@ -31,7 +31,9 @@ class _Server(uvicorn.Server):
 async def serving(app: Litestar, port: int) -> AsyncIterator[str]:
     """The URL of `app`, which listens on `port` in this process for as long as the block runs."""
     server = _Server(
-        uvicorn.Config(app, port=port, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, port=port, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        )
     )
     task = asyncio.create_task(server.serve())
     try:

@@ -4,11 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,15 +12,15 @@ import httpx
 import msgspec
 import psutil
 
+from support.commands import free_port_base, output_of, run_command, start_command, up_arguments
 from support.polling import eventually
+
+__all__ = ["Stack", "run_command"]
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 SETTLED_SECONDS = 60.0
 QUICK_RETRIES = {"TIDINGS_RETRY_DELAYS": "0.2,0.5,1", "TIDINGS_MAX_ATTEMPTS": "4"}
-
-_OFFSETS = (0, 1, 2, 3, 4, 25, 26)
-_FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below the ports that outgoing connections take
 
 
 class Stack:
@@ -198,69 +194,3 @@ class Stack:
         answer = await self.http.get(url, params=params)
         assert answer.is_success, answer.text
         return dict(answer.json())
-
-
-@contextmanager
-def folder_for_homes() -> Iterator[Path]:
-    """A folder that goes away with the block.
-
-    It is none of pytest's, because each pytest that starts closes the root of those to other
-    users, and PostgreSQL runs as another user when the tests run as root.
-    """
-    with tempfile.TemporaryDirectory(prefix="tidings-homes-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
-def up_arguments(home: Path, port_base: int, **options: str) -> list[str]:
-    """The words after `tidings` that start a stack."""
-    words = ["up", "--home", str(home), "--port-base", str(port_base)]
-    words += ["--ready-file", str(home / "for-scripts.json")]
-    return words + [word for name, value in options.items() for word in (f"--{name}", value)]
-
-
-async def start_command(
-    home: Path, *arguments: str, env: Mapping[str, str] | None = None
-) -> asyncio.subprocess.Process:
-    """Start `tidings …` with what it shows kept for `output_of(home)`; TIDINGS_ variables only from `env`."""
-    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("TIDINGS_")}
-    with (home / "shown.txt").open("wb") as shown:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tidings.cli",
-            *arguments,
-            env={**clean, **(env or {})},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=shown,
-            stderr=shown,
-        )
-
-
-async def run_command(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run `tidings …` to its end; returns the exit code and what it showed."""
-    process = await start_command(home, *arguments, env=env)
-    async with asyncio.timeout(READY_SECONDS):
-        code = await process.wait()
-    return code, output_of(home)
-
-
-def output_of(home: Path) -> str:
-    """What the last command started with this folder has shown."""
-    return (home / "shown.txt").read_text()
-
-
-def free_port_base() -> int:
-    """A number from which all ports that `--port-base` takes are free now."""
-    while True:
-        base = _FIRST_PORT + secrets.randbelow(_LAST_PORT - _FIRST_PORT)
-        if all(_is_free(base + offset) for offset in _OFFSETS):
-            return base
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

@@ -30,6 +30,7 @@ _addresses = count()
 class Neighbour:
     """A service that runs, with a client that may do everything."""
 
+    app: Litestar
     url: str
     http: httpx.AsyncClient
 
@@ -97,7 +98,7 @@ async def neighbour(app: Litestar, token: str) -> AsyncIterator[Neighbour]:
         serving(app, free_port()) as url,
         httpx.AsyncClient(base_url=url, headers=headers) as http,
     ):
-        yield Neighbour(url, http)
+        yield Neighbour(app, url, http)
 
 
 def fresh_address() -> str:

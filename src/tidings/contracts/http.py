@@ -68,6 +68,10 @@ class PushToken(Outgoing, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Preferences(ChannelPreferences, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """Preferences as readers take them: what a newer service adds is ignored."""
+
+
 class User(Outgoing, frozen=True, kw_only=True):
     """A person, with preferences and devices."""
 
@@ -78,7 +82,7 @@ class User(Outgoing, frozen=True, kw_only=True):
     locale: str | None = None
     time_zone: str | None = None
     attributes: dict[str, Any] = {}
-    preferences: ChannelPreferences
+    preferences: Preferences
     tokens: list[PushToken] = []
     created_at: datetime
     updated_at: datetime
@@ -92,7 +96,7 @@ class Contact(Outgoing, frozen=True, kw_only=True):
     name: str | None = None
     locale: str | None = None
     time_zone: str | None = None
-    preferences: ChannelPreferences
+    preferences: Preferences
     tokens: list[PushToken] = []
 
 
@@ -149,6 +153,21 @@ class NewTemplate(TemplateContent, frozen=True, kw_only=True):
     id: Slug
 
 
+class StoredEmail(EmailContent, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """An email's source as readers take it: what a newer service adds is ignored."""
+
+
+class StoredPush(PushContent, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A push notification's source as readers take it."""
+
+
+class StoredContent(LocalContent, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A template's words in one language as readers take them."""
+
+    email: StoredEmail | None = None
+    push: StoredPush | None = None
+
+
 class Template(Outgoing, frozen=True, kw_only=True):
     """One version of a template. A version never changes.
 
@@ -158,7 +177,7 @@ class Template(Outgoing, frozen=True, kw_only=True):
     id: str
     version: int
     default_locale: str
-    content: dict[str, LocalContent]
+    content: dict[str, StoredContent]
     variables: dict[Channel, list[str]]
     created_at: datetime
 

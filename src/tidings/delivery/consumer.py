@@ -66,7 +66,7 @@ class DeliveryConsumer:
             log.warning("malformed_message", message_id=delivery.message.id, error=str(error))
             return DeadLetter(Reason.MALFORMED_MESSAGE, str(error))
         bind_contextvars(notification_id=str(message.notification_id), attempt=delivery.attempt)
-        outcome = await self._pipeline.deliver(message, redelivered=delivery.redelivered)
+        outcome = await self._outcome_of(message, delivery)
         event, settlement = self._conclude(message, delivery.attempt, outcome)
         self._note(message, event, outcome)
         try:
@@ -74,6 +74,14 @@ class DeliveryConsumer:
         except BrokerUnavailable:
             return Delay(BROKER_DOWN_SECONDS, counted=False)
         return settlement
+
+    async def _outcome_of(self, message: DeliveryMessage, delivery: Delivery) -> Outcome:
+        try:
+            return await self._pipeline.deliver(message, redelivered=delivery.redelivered)
+        except Exception as error:
+            # A bug of ours must not keep a notification from a recorded end.
+            log.exception("delivery_raised")
+            return Retry(Reason.OUTCOME_UNKNOWN, f"An unexpected error: {error!r}")
 
     def _conclude(
         self, message: DeliveryMessage, attempt: int, outcome: Outcome

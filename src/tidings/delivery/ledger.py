@@ -51,6 +51,9 @@ class Claim(Enum):
     """Granted, but an earlier owner died while sending: the body may have arrived."""
 
 
+_ANSWERS = {b"claimed": Claim.GRANTED, b"busy": Claim.BUSY, b"abandoned": Claim.ABANDONED}
+
+
 class LedgerUnavailable(ConnectionError):
     """Redis does not answer: what happened to this message before cannot be known now."""
 
@@ -91,6 +94,16 @@ class Ledger:
             return known
         if (notification_id, target) in self._sending:
             return Claim.BUSY
+        self._sending.add((notification_id, target))
+        claim: Claim | Taken | None = None
+        try:
+            claim = await self._ask_for(notification_id, target)
+        finally:
+            if claim not in {Claim.GRANTED, Claim.ABANDONED}:
+                self._sending.discard((notification_id, target))
+        return claim
+
+    async def _ask_for(self, notification_id: UUID, target: str) -> Claim | Taken:
         try:
             answer = await self._claim_script(
                 keys=[_key(notification_id)],
@@ -98,24 +111,24 @@ class Ledger:
             )
         except _UNREACHABLE as error:
             raise LedgerUnavailable(str(error)) from error
-        if answer == b"busy":
-            return Claim.BUSY
         if answer.startswith(b"sent "):
             return _taken(answer)
-        self._sending.add((notification_id, target))
-        return Claim.ABANDONED if answer == b"abandoned" else Claim.GRANTED
+        return _ANSWERS[answer]
 
     async def record(self, notification_id: UUID, target: str, taken: Taken) -> None:
-        """Write down that a provider took it; kept in memory too while Redis does not answer."""
+        """Write down that a provider took it; kept in memory while Redis does not answer."""
         self._sending.discard((notification_id, target))
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hset(_key(notification_id), target, b"sent " + msgspec.json.encode(taken))
-                pipe.expire(_key(notification_id), KEPT_SECONDS)
-                await pipe.execute()
+            await self._write(notification_id, target, taken)
         except _UNREACHABLE as error:
             self._unrecorded[notification_id, target] = taken
             log.warning("ledger_unavailable", step="record", error=repr(error))
+
+    async def _write(self, notification_id: UUID, target: str, taken: Taken) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(_key(notification_id), target, b"sent " + msgspec.json.encode(taken))
+            pipe.expire(_key(notification_id), KEPT_SECONDS)
+            await pipe.execute()
 
     async def release(self, notification_id: UUID, target: str) -> None:
         """Give up a claim: the body surely did not arrive."""
@@ -125,14 +138,21 @@ class Ledger:
         except _UNREACHABLE as error:
             log.warning("ledger_unavailable", step="release", error=repr(error))
 
+    def abandon(self, notification_id: UUID, target: str) -> None:
+        """Leave a claim as a dead owner would: the send broke off, and the body may have arrived."""
+        self._sending.discard((notification_id, target))
+
     async def ping(self) -> None:
         """Raise unless Redis answers."""
         await self._redis.ping()
 
     async def renew_lease(self) -> None:
-        """Say that this process lives."""
+        """Say that this process lives, and write down what could not be recorded before."""
         with suppress(*_UNREACHABLE):
             await self._redis.set(_lease(self._owner), b"1", ex=LEASE_SECONDS)
+            for key, taken in list(self._unrecorded.items()):
+                await self._write(*key, taken)
+                self._unrecorded.pop(key)
 
     async def end_lease(self) -> None:
         """Say that this process is gone, so that its claims need no waiting for."""

@@ -122,6 +122,10 @@ class Pipeline(Generic[Content, Target]):
             answer = await self._channel.provider.send(parcel, claim_now)
         except _AlreadyHandled as stopped:
             return stopped.outcome
+        except BaseException:  # a bug, or this process is stopping
+            if claim is not None:
+                self._ledger.abandon(notification_id, key)
+            raise
         if isinstance(answer, Taken):
             if claim is Claim.ABANDONED:
                 answer = structs.replace(answer, detail=f"{answer.detail} [{SENT_AGAIN}]")

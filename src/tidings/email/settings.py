@@ -25,8 +25,12 @@ class EmailSettings(ChannelSettings, frozen=True, kw_only=True):
             description="none only for a server on this machine; implicit is port 465", examples=["starttls"]
         ),
     ] = "starttls"
-    smtp_username: Annotated[str, Meta(description="login, where the server wants one")] | None = None
-    smtp_password: Annotated[str, Meta(description="its password")] | None = None
+    smtp_username: (
+        Annotated[str, Meta(description="login, where the server wants one", examples=["apikey"])] | None
+    ) = None
+    smtp_password: (
+        Annotated[str, Meta(description="its password", examples=["from your provider's console"])] | None
+    ) = None
     smtp_connections: Annotated[
         int, Meta(ge=1, le=500, description="connections kept open", examples=["20"])
     ] = 20

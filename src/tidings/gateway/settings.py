@@ -28,7 +28,11 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
     ]
     retry_delays: Annotated[
         tuple[float, ...],
-        Meta(min_length=1, description="the channels' retry delays, which name the waiting queues"),
+        Meta(
+            min_length=1,
+            description="the channels' retry delays in seconds, which name the waiting queues",
+            examples=["10,60,300,1800,7200,21600"],
+        ),
     ] = RETRY_DELAYS
     bootstrap_api_key: (
         Annotated[

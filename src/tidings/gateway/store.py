@@ -16,8 +16,8 @@ from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 
 IDEMPOTENCY_LIFETIME = timedelta(hours=24)
-ACCEPT_SECONDS = 1.0
-"""A caller hears within this time that the database hangs. Repeating the request is safe."""
+BATCH_SECONDS = 10.0
+"""How long work behind the scenes, which no caller waits for, may take in one go."""
 DISPATCH_GRACE = timedelta(seconds=10)
 """How long the fast path has before the sweeper publishes a row as well."""
 
@@ -76,7 +76,7 @@ class GatewayStore:
         """
         # The same order everywhere, so that two batches with common keys cannot deadlock.
         ordered = sorted(submissions, key=lambda submission: (submission.owner, submission.key))
-        async with self._database.transaction(limit=ACCEPT_SECONDS) as connection:
+        async with self._database.transaction() as connection:
             claimed = await connection.fetch(_CLAIM_KEYS, *_key_columns(ordered))
             fresh = {row["notification_id"] for row in claimed}
             taken = [one for one in ordered if one.message.notification_id not in fresh]
@@ -98,12 +98,12 @@ class GatewayStore:
 
     async def mark_queued(self, ids: Sequence[UUID]) -> None:
         """The broker has them."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(limit=BATCH_SECONDS) as connection:
             await connection.execute(_MARK_QUEUED, list(ids), now())
 
     async def lease_due(self, *, limit: int, lease: timedelta) -> list[Dispatch]:
         """Committed notifications that should have been published; nobody else gets them for `lease`."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(limit=BATCH_SECONDS) as connection:
             rows = await connection.fetch(_LEASE_DUE, now(), now() + lease, limit)
         return [
             Dispatch(row["id"], Channel(row["channel"]), row["body"].encode(), row["headers"]) for row in rows
@@ -111,12 +111,12 @@ class GatewayStore:
 
     async def release(self, ids: Sequence[UUID], *, after: timedelta) -> None:
         """Give a lease back: they could not be published, and are due again soon."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(limit=BATCH_SECONDS) as connection:
             await connection.execute(_RELEASE, list(ids), now() + after)
 
     async def track(self, events: Sequence[StatusEvent]) -> None:
         """Write events into timelines and move states forward; repeating it is harmless."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(limit=BATCH_SECONDS) as connection:
             ids = sorted({event.notification_id for event in events})
             rows = await connection.fetch(_LOCK_STATES, ids)
             states = {row["id"]: Status(row["status"]) for row in rows}
@@ -157,7 +157,7 @@ class GatewayStore:
 
     async def drop_expired_keys(self, *, limit: int) -> int:
         """Delete idempotency keys whose time is over; returns how many."""
-        async with self._database.connection() as connection:
+        async with self._database.connection(limit=BATCH_SECONDS) as connection:
             return len(await connection.fetch(_DROP_EXPIRED, now(), limit))
 
     async def ping(self) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from prometheus_client import Counter
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 CACHE_ERRORS = Counter(
@@ -59,8 +59,14 @@ class Cache:
 
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator[Redis]:
-    """A client with short time limits: what cannot be had in half a second is done without."""
-    redis: Redis = Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5, max_connections=50)
+    """A client with short time limits: what cannot be had in half a second is done without.
+
+    A burst of more than 50 calls waits for a free connection; it is no outage.
+    """
+    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+        url, max_connections=50, timeout=0.5, socket_timeout=0.5, socket_connect_timeout=0.5
+    )
+    redis: Redis = Redis.from_pool(pool)
     try:
         yield redis
     finally:

@@ -15,7 +15,8 @@ from asyncpg.pool import PoolConnectionProxy
 from tidings.kit.errors import Unavailable
 
 ACQUIRE_SECONDS = 0.8
-USE_SECONDS = 5.0
+USE_SECONDS = 1.0
+"""A caller hears within this time that the database hangs."""
 _LOST = (
     OSError,
     asyncpg.PostgresConnectionError,

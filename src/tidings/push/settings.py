@@ -18,7 +18,9 @@ class PushSettings(ChannelSettings, frozen=True, kw_only=True):
             examples=["/run/secrets/fcm-service-account.json"],
         ),
     ]
-    fcm_url: Annotated[str, Meta(description="base of the FCM HTTP v1 API")] = "https://fcm.googleapis.com"
+    fcm_url: Annotated[
+        str, Meta(description="base of the FCM HTTP v1 API", examples=["https://fcm.googleapis.com"])
+    ] = "https://fcm.googleapis.com"
     fcm_seconds: Annotated[
         float, Meta(ge=10, description="time limit of a request; Google advises 10 or more", examples=["10"])
     ] = 10.0

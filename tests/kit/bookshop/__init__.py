@@ -1,0 +1,1 @@
+"""A service package with nothing but migrations."""

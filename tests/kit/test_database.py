@@ -1,0 +1,96 @@
+"""One service's database: its statements, its migrations, its walls."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from tidings.kit.database import Database, migrate, open_database
+from tidings.kit.errors import Unavailable
+
+ServiceDatabase = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture(scope="module")
+async def url(service_database: ServiceDatabase) -> str:
+    return await service_database("bookshop")
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    async with open_database(url, schema="bookshop", package="kit.bookshop", pool_size=2) as database:
+        yield database
+        async with database.connection() as connection:
+            await connection.execute("delete from books where id > 2")
+
+
+async def ids(database: Database) -> list[int]:
+    async with database.connection() as connection:
+        return [row["id"] for row in await connection.fetch("select id from books order by id")]
+
+
+async def insert_in_one_transaction(database: Database, new_ids: list[int]) -> None:
+    async with database.transaction() as connection:
+        for new_id in new_ids:
+            await connection.execute("insert into books (id) values ($1)", new_id)
+
+
+async def test_processes_that_start_together_migrate_once(url: str) -> None:
+    """Every process may migrate as it starts; one does, the others wait and find it done."""
+    await asyncio.gather(*(migrate(url, schema="bookshop", package="kit.bookshop") for _ in range(5)))
+    connection = await asyncpg.connect(url)
+    try:
+        assert await connection.fetchval("select version_num from bookshop.alembic_version") == "0002"
+        assert await connection.fetchval("select count(*) from bookshop.books") == 2
+    finally:
+        await connection.close()
+
+
+async def test_a_schema_that_is_up_to_date_is_left_alone(database: Database, url: str) -> None:
+    """A start after the first changes nothing."""
+    await migrate(url, schema="bookshop", package="kit.bookshop")
+    assert await ids(database) == [1, 2]
+
+
+async def test_json_columns_hold_values(database: Database) -> None:
+    """What goes into a JSON column comes out as it was, without any parsing by the service."""
+    about = {"title": "Ünïcode \U0001f600", "pages": [1, 2.5, None], "deep": {"a": {"b": True}}}
+    async with database.connection() as connection:
+        await connection.execute("insert into books (id, about) values ($1, $2)", 3, about)
+        assert await connection.fetchval("select about from books where id = 3") == about
+
+
+async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
+    """An error rolls back everything in the transaction, and reaches the caller as it is."""
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await insert_in_one_transaction(database, [3, 4, 3])
+    assert await ids(database) == [1, 2]
+
+
+async def test_a_value_that_does_not_fit_is_not_an_outage(database: Database) -> None:
+    """A statement that PostgreSQL refuses is an error of ours, which a later try would not mend."""
+    async with database.connection() as connection:
+        with pytest.raises(asyncpg.DataError):
+            await connection.execute("insert into books (id) values ($1)", "three")
+
+
+async def test_a_pool_that_stays_busy_is_unavailable(database: Database) -> None:
+    """Who gets no connection within the limit is told to come back, not left waiting."""
+    async with database.connection(), database.connection():
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                await database.ping()
+    await database.ping()
+
+
+async def test_a_role_sees_only_its_own_schema(url: str, service_database: ServiceDatabase) -> None:
+    """A query into a neighbour's table is refused by PostgreSQL, and so is changing it."""
+    await migrate(url, schema="bookshop", package="kit.bookshop")
+    neighbour = await asyncpg.connect(await service_database("neighbour"))
+    try:
+        for statement in ("select * from bookshop.books", "drop table bookshop.books"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await neighbour.execute(statement)
+    finally:
+        await neighbour.close()
