@@ -34,8 +34,6 @@ async def provision(database_url: str, service: str) -> str:
         if not await connection.fetchval("select true from pg_roles where rolname = $1", role):
             await connection.execute(f'create role "{role}" login')
         await connection.execute(f'create schema if not exists "{service}" authorization "{role}"')
-        # `create schema if not exists`, which the migrations begin with, wants it even when there is one.
-        await connection.execute(f'grant create on database "{database}" to "{role}"')
     finally:
         await connection.close()
     return _dsn(database_url, user=role, database=database)

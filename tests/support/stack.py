@@ -12,10 +12,8 @@ import httpx
 import msgspec
 import psutil
 
-from support.commands import free_port_base, output_of, run_command, start_command, up_arguments
+from support.commands import free_port_base, output_of, start_command, up_arguments
 from support.polling import eventually
-
-__all__ = ["Stack", "run_command"]
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0

@@ -1,0 +1,198 @@
+"""The commands and their options."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from tidings import __version__
+from tidings.cli.errors import CannotContinue
+from tidings.cli.home import DEFAULT_HOME, Home
+from tidings.cli.ports import SERVICES
+
+if TYPE_CHECKING:
+    from tidings.cli.target import Target
+
+# What a command needs is imported when it runs, so that the others, and --help, do not wait for it.
+# ruff: noqa: PLC0415
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="TIDINGS_HOME",
+    default=DEFAULT_HOME,
+    show_default=True,
+    help="Folder with the data, secrets and logs of `tidings up`.",
+)
+
+
+def target_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have a `target`: the gateway named by options, or the one of a running `tidings up`."""
+
+    @home_option
+    @click.option("--url", envvar="TIDINGS_URL", help="The gateway. [default: that of `tidings up`]")
+    @click.option(
+        "--api-key",
+        envvar="TIDINGS_API_KEY",
+        help="Better given as TIDINGS_API_KEY. [default: that of `tidings up`]",
+    )
+    @functools.wraps(command)
+    def with_target(*, home: Path, url: str | None, api_key: str | None, **options: object) -> None:
+        from tidings.cli.target import find_target
+
+        command(target=find_target(Home(home), url, api_key), **options)
+
+    return with_target
+
+
+class _Commands(click.Group):
+    """Shows what a command could not go on with, and ends with exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        try:
+            return super().invoke(ctx)
+        except CannotContinue as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, message="tidings %(version)s")
+def app() -> None:
+    """Send notifications by email and push, and prove that none was lost."""
+
+
+@app.command()
+@home_option
+@click.option(
+    "--port-base",
+    type=click.IntRange(1, 65_000),
+    metavar="N",
+    help="Gateway on N, users N+1, templates N+2, email N+3, push N+4, simulator N+25, SMTP N+26. "
+    "[default: 8000, and SMTP on 1025]",
+)
+@click.option(
+    "--broker",
+    envvar="TIDINGS_BROKER_URL",
+    metavar="URL",
+    help="amqp://… for RabbitMQ. [default: the database is the broker]",
+)
+@click.option(
+    "--database",
+    envvar="TIDINGS_DATABASE_URL",
+    metavar="URL",
+    help="postgresql://… of a user who may create roles. [default: embedded PostgreSQL]",
+)
+@click.option(
+    "--cache", envvar="TIDINGS_CACHE_URL", metavar="URL", help="redis://… [default: embedded Valkey]"
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file for scripts, there as long as everything is ready.",
+)
+def up(
+    *,
+    home: Path,
+    port_base: int | None,
+    broker: str | None,
+    database: str | None,
+    cache: str | None,
+    ready_file: Path | None,
+) -> None:
+    """Run everything on this machine until Ctrl-C.
+
+    Five services, the engines that are not named by an option, and a simulated outside world with
+    an inbox. A process that ends is started again.
+    """
+    from tidings.cli.up import UpOptions
+    from tidings.cli.up import up as run_all
+
+    run_all(
+        UpOptions(
+            home=home,
+            port_base=port_base,
+            broker=broker,
+            database=database,
+            cache=cache,
+            ready_file=ready_file,
+        )
+    )
+
+
+@app.command()
+@click.argument("service", type=click.Choice(SERVICES))
+def run(service: str) -> None:
+    """Run one service, configured by TIDINGS_… variables, until SIGTERM.
+
+    This is the way for production: start as many of each as you need.
+    """
+    from tidings.cli.running import run_service
+
+    run_service(service)
+
+
+@app.command()
+@click.option("--channel", type=click.Choice(["email", "push"]), required=True, help="The way to the person.")
+@click.option("--user", "user_id", required=True, metavar="ID", help="The person.")
+@click.option("--template", "template_id", required=True, metavar="ID", help="What to say.")
+@click.option(
+    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="A template's value; repeatable."
+)
+@click.option("--request-id", metavar="ID", help="Makes the request safe to repeat.")
+@click.option("--locale", metavar="TAG", help="BCP 47, like pt-BR. [default: the person's]")
+@click.option("--wait", is_flag=True, help="Show its state until it settles; exit code 1 unless it was sent.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to --wait."
+)
+@target_options
+def send(
+    *,
+    channel: str,
+    user_id: str,
+    template_id: str,
+    variables: tuple[str, ...],
+    request_id: str | None,
+    locale: str | None,
+    wait: bool,
+    timeout: float,
+    target: "Target",
+) -> None:
+    """Send one notification, and print its id."""
+    from tidings.cli.sending import parse_variables
+    from tidings.cli.sending import send as send_one
+    from tidings.contracts.codes import Channel
+    from tidings.contracts.http import NewNotification
+
+    notification = NewNotification(
+        channel=Channel(channel),
+        user_id=user_id,
+        template_id=template_id,
+        variables=parse_variables(variables),
+        request_id=request_id,
+        locale=locale,
+    )
+    if not asyncio.run(send_one(target, notification, wait=timeout if wait else None)):
+        raise click.exceptions.Exit(1)
+
+
+@app.command()
+@click.argument("notification_id", metavar="ID", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="As the API answers.")
+@target_options
+def status(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
+    """Show a notification's state and how it got there."""
+    import msgspec
+
+    from tidings.cli.sending import fetch, show
+
+    notification = asyncio.run(fetch(target, notification_id))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(notification)))
+    else:
+        show(notification)

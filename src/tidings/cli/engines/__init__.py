@@ -1,0 +1,1 @@
+"""Real PostgreSQL and Valkey from their wheels, run on loopback for one home."""

@@ -1,0 +1,83 @@
+"""The variables each service is started with by `tidings up`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from tidings.cli.home import Home, State
+from tidings.cli.ports import SERVICES, Ports
+
+OWNERS = ("gateway", "users", "templates", "broker")
+"""The schemas of the database; each has one role of its own."""
+
+MIGRATED = ("gateway", "users", "templates")
+"""The services among them; the broker's adapter looks after its own tables."""
+
+STOP_SECONDS = 8.0
+"""How long services may take to finish what they do when everything stops."""
+
+# What `up` decides itself: each service gets a database and a port of its own.
+_OURS = frozenset(
+    {"TIDINGS_PORT", "TIDINGS_DATABASE_URL", "TIDINGS_HOME"}
+    | {f"TIDINGS_{service.upper()}_PORT" for service in SERVICES}
+    | {"TIDINGS_SIMULATOR_SMTP_PORT"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where the three engines answer. `broker` is None where the database is the broker."""
+
+    database: str
+    cache: str
+    broker: str | None
+
+
+def service_environment(
+    home: Home, state: State, ports: Ports, engines: Engines, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """One set of variables for all services: each reads those that are its own.
+
+    Variables that the user has set win, except those by which `up` gives each service its port
+    and its database role.
+    """
+    ours = {
+        "TIDINGS_HOST": ports.listen,
+        "TIDINGS_SERVICE_SECRET": state.service_secret,
+        "TIDINGS_SHUTDOWN_SECONDS": str(STOP_SECONDS),
+        "TIDINGS_CACHE_URL": engines.cache,
+        "TIDINGS_BROKER_URL": engines.broker or role_url(engines.database, "broker", state),
+        "TIDINGS_GATEWAY_BOOTSTRAP_API_KEY": state.api_key,
+        "TIDINGS_EMAIL_SMTP_HOST": ports.host,
+        "TIDINGS_EMAIL_SMTP_PORT": str(ports.smtp),
+        "TIDINGS_EMAIL_SMTP_TLS": "none",
+        "TIDINGS_EMAIL_SENDER": "Tidings <hello@tidings.example>",
+        "TIDINGS_PUSH_FCM_CREDENTIALS_FILE": str(home.service_account),
+        "TIDINGS_PUSH_FCM_URL": f"{ports.url('simulator')}/fcm",
+        "TIDINGS_SIMULATOR_SERVICE_ACCOUNT_FILE": str(home.service_account),
+    }
+    for service in MIGRATED:
+        ours[f"TIDINGS_{service.upper()}_URL"] = ports.url(service)
+    theirs = {key: value for key, value in environ.items() if key not in _OURS}
+    return {**ours, **theirs, **_fixed(state, ports, engines)}
+
+
+def _fixed(state: State, ports: Ports, engines: Engines) -> dict[str, str]:
+    fixed = {f"TIDINGS_{service.upper()}_PORT": str(port) for service, port in ports.http.items()}
+    fixed["TIDINGS_SIMULATOR_SMTP_PORT"] = str(ports.smtp)
+    for owner in MIGRATED:
+        fixed[f"TIDINGS_{owner.upper()}_DATABASE_URL"] = role_url(engines.database, owner, state)
+    return fixed
+
+
+def role_name(owner: str) -> str:
+    """The database role that owns the schema `owner`."""
+    return f"tidings_{owner}"
+
+
+def role_url(admin_url: str, owner: str, state: State) -> str:
+    """The database of `admin_url`, entered by the role that owns the schema `owner`."""
+    parts = urlsplit(admin_url)
+    _, _, address = parts.netloc.rpartition("@")
+    login = f"{role_name(owner)}:{quote(state.role_password(owner), safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{address}"))

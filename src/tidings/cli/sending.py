@@ -1,0 +1,124 @@
+"""`tidings send` and `tidings status`: the public API from a terminal."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from uuid import UUID
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from tidings.cli.errors import CannotContinue
+from tidings.cli.target import Target
+from tidings.client.gateway import GatewayClient
+from tidings.client.http import RemoteProblem, RemoteUnavailable
+from tidings.contracts.codes import Status
+from tidings.contracts.http import NewNotification, Notification
+
+ASK_EVERY = 0.1
+SUCCEEDED = {Status.SENT, Status.DELIVERED}
+
+
+def parse_variables(pairs: Sequence[str]) -> dict[str, str]:
+    """Values from `key=value` words.
+
+    Raises:
+        CannotContinue: a word has no `=`.
+    """
+    parsed = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not (key and found):
+            raise CannotContinue(f"--var {pair} has to be key=value, for example --var name=Ada.")
+        parsed[key] = value
+    return parsed
+
+
+async def send(target: Target, notification: NewNotification, *, wait: float | None) -> bool:
+    """Hand in a notification and print its id; returns whether it went well.
+
+    With `wait`, show its state until it settles, for that many seconds at most; then it went well
+    when the provider took it.
+
+    Raises:
+        CannotContinue: refused, no answer, or not settled in time.
+    """
+    async with _connect(target) as gateway:
+        accepted = await gateway.send(notification)
+        if wait is None:
+            Console().out(str(accepted.id), highlight=False)
+            return True
+        settled = await _follow(gateway, accepted.id, wait)
+    show(settled)
+    return settled.status in SUCCEEDED
+
+
+async def fetch(target: Target, notification_id: UUID) -> Notification:
+    """A notification with its timeline.
+
+    Raises:
+        CannotContinue: it is not known, or there is no answer.
+    """
+    async with _connect(target) as gateway:
+        return await gateway.notification(notification_id)
+
+
+def show(notification: Notification) -> None:
+    """The state of a notification, and the way there."""
+    console = Console()
+    reason = f" ({notification.reason})" if notification.reason else ""
+    console.out(f"{notification.id}  {notification.channel}  {notification.status}{reason}", highlight=False)
+    table = Table.grid(padding=(0, 2))
+    for event in notification.timeline:
+        table.add_row(
+            f"  {event.at:%H:%M:%S.%f}"[:-3],
+            str(event.status),
+            f"attempt {event.attempt}" if event.attempt else "",
+            " ".join(str(part) for part in (event.provider, event.reason, event.detail) if part),
+        )
+    console.print(table, highlight=False)
+
+
+async def _follow(gateway: GatewayClient, notification_id: UUID, seconds: float) -> Notification:
+    console = Console(stderr=True)
+    started = monotonic()
+    with console.status("accepted") as line:
+        while True:
+            found = await gateway.notification(notification_id)
+            if found.settled:
+                return found
+            if monotonic() - started > seconds:
+                raise CannotContinue(
+                    f"{notification_id} is still {found.status} after {seconds:.0f} s. "
+                    f"See later with: tidings status {notification_id}"
+                )
+            line.update(_now(found))
+            await asyncio.sleep(ASK_EVERY)
+
+
+def _now(notification: Notification) -> str:
+    last = notification.timeline[-1] if notification.timeline else None
+    detail = f": {last.detail}" if last and last.detail else ""
+    return f"{notification.status}{detail}"
+
+
+@asynccontextmanager
+async def _connect(target: Target) -> AsyncIterator[GatewayClient]:
+    # The client logs its retries, and here the outcome is all that matters.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        async with GatewayClient.open(target.url, target.api_key) as gateway:
+            yield gateway
+    except RemoteProblem as error:
+        problem = error.problem
+        faults = "".join(f"\n  {fault.field}: {fault.message}" for fault in problem.errors)
+        raise CannotContinue(f"{problem.detail} ({problem.code}){faults}") from error
+    except RemoteUnavailable as error:
+        if isinstance(error.__cause__, OSError):
+            raise CannotContinue(
+                f"Nothing answers at {target.url}. Start it with `tidings up`, or name another with --url."
+            ) from error
+        raise CannotContinue(str(error)) from error

@@ -1,0 +1,105 @@
+"""`tidings send`, `status` and `run` as a person types them."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.commands import run_command
+from support.stack import Stack
+
+pytestmark = pytest.mark.journey
+
+VALUES = ("--var", "name=Ada", "--var", "link=https://example.com/start")
+
+
+@pytest.fixture(scope="module")
+async def stack(shared_home: Path) -> AsyncIterator[Stack]:
+    running = await Stack.start(shared_home)
+    yield running
+    await running.stop()
+
+
+def _send(stack: Stack, channel: str, *more: str) -> list[str]:
+    user = ("--user", stack.ready["user_id"], "--template", "welcome")
+    return ["send", "--home", str(stack.home), "--channel", channel, *user, *more]
+
+
+@pytest.mark.parametrize("channel", ["email", "push"])
+async def test_send_and_wait(stack: Stack, tmp_path: Path, channel: str) -> None:
+    """A notification that the provider took ends with its timeline and exit code 0."""
+    code, shown = await run_command(tmp_path, *_send(stack, channel, *VALUES, "--wait"))
+    assert code == 0, shown
+    assert [word for word in ("accepted", "queued", "sent") if word not in shown] == []
+
+
+async def test_send_that_fails(stack: Stack, tmp_path: Path) -> None:
+    """A refused notification ends with the server's words and exit code 1."""
+    await stack.faults({"provider": "smtp", "smtp_code": 550, "times": 1})
+    code, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES, "--wait"))
+    assert code == 1
+    assert "failed (recipient_refused)" in shown
+    assert "550" in shown
+
+
+async def test_status(stack: Stack, tmp_path: Path) -> None:
+    """`send` prints the id alone, and `status` shows that notification, as a page or as JSON."""
+    _, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES))
+    notification_id = shown.strip()
+    settled = await stack.wait_settled(notification_id)
+    where = (notification_id, "--home", str(stack.home))
+    assert f"{notification_id}  email  sent" in (await run_command(tmp_path, "status", *where))[1]
+    code, shown = await run_command(tmp_path, "status", *where, "--json")
+    assert code == 0
+    assert json.loads(shown) == settled
+
+
+async def test_same_request_id(stack: Stack, tmp_path: Path) -> None:
+    """The same request id sends once."""
+    command = _send(stack, "email", *VALUES, "--request-id", "order-1")
+    first, second = [await run_command(tmp_path, *command) for _ in range(2)]
+    assert first == second
+
+
+async def test_refusal(stack: Stack, tmp_path: Path) -> None:
+    """A refused request shows the problem's words, its code and each field at fault."""
+    code, shown = await run_command(tmp_path, *_send(stack, "email", "--var", "name=Ada"))
+    assert code == 1
+    assert "(missing_variable)" in shown
+    assert "$.variables.link" in shown
+
+
+async def test_wrong_key(stack: Stack, tmp_path: Path) -> None:
+    """A named gateway and key are used in place of the home's."""
+    env = {"TIDINGS_URL": stack.gateway, "TIDINGS_API_KEY": "tdg_live_" + "x" * 40}
+    code, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES), env=env)
+    assert code == 1
+    assert "unknown_api_key" in shown
+
+
+async def test_malformed_variable(stack: Stack, tmp_path: Path) -> None:
+    """A value without a name is explained."""
+    code, shown = await run_command(tmp_path, *_send(stack, "email", "--var", "Ada"))
+    assert code == 1
+    assert "--var name=Ada" in shown
+
+
+async def test_nothing_runs(tmp_path: Path) -> None:
+    """Without a running Tidings the way to start one is shown."""
+    unknown = "01a20277-9a89-778f-a4fe-f55bf1171cc2"
+    code, shown = await run_command(tmp_path, "status", unknown, "--home", str(tmp_path))
+    assert code == 1
+    assert "tidings up" in shown
+    gone = ("--url", "http://127.0.0.1:1", "--api-key", "tdg_live_x")
+    code, shown = await run_command(tmp_path, "status", unknown, *gone)
+    assert code == 1
+    assert "Nothing answers at http://127.0.0.1:1" in shown
+
+
+async def test_run_without_settings(tmp_path: Path) -> None:
+    """A service without its settings names every missing variable and ends with exit code 2."""
+    code, shown = await run_command(tmp_path, "run", "users")
+    assert code == 2
+    assert "TIDINGS_DATABASE_URL is not set" in shown
+    assert "TIDINGS_SERVICE_SECRET is not set" in shown
