@@ -1,6 +1,9 @@
 """The names on the broker, and which queue leads where (drawn in ARCHITECTURE.md)."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from tidings.contracts.codes import Channel
 
@@ -30,6 +33,15 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
 
 RETRY_DELAYS = (10.0, 60.0, 300.0, 1800.0, 7200.0, 21600.0)
 """The default waits in seconds after the first, second, … failure."""
+
+RetryDelays = Annotated[
+    tuple[float, ...],
+    Meta(
+        min_length=1,
+        description="seconds to wait after the first, second, … failure; they name the waiting queues",
+        examples=["10,60,300,1800,7200,21600"],
+    ),
+]
 
 FINEST_TIER = 1.0
 """How exactly a delay is kept, in seconds: odd delays are composed of tiers, and this is the smallest."""

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tidings.contracts.queues import RETRY_DELAYS
-from tidings.kit.settings import HttpSettings
+from tidings.client.settings import TemplatesUrl, UsersUrl
+from tidings.contracts.queues import RETRY_DELAYS, RetryDelays
+from tidings.kit.settings import BrokerUrl, HttpSettings
 
 
 class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
@@ -18,22 +19,10 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["postgresql://tidings_gateway:secret@db/tidings"],
         ),
     ]
-    broker_url: Annotated[
-        str,
-        Meta(description="RabbitMQ, or PostgreSQL as a broker", examples=["amqp://tidings:secret@mq:5672/"]),
-    ]
-    users_url: Annotated[str, Meta(description="the user service", examples=["http://users:8001"])]
-    templates_url: Annotated[
-        str, Meta(description="the template service", examples=["http://templates:8002"])
-    ]
-    retry_delays: Annotated[
-        tuple[float, ...],
-        Meta(
-            min_length=1,
-            description="the channels' retry delays in seconds, which name the waiting queues",
-            examples=["10,60,300,1800,7200,21600"],
-        ),
-    ] = RETRY_DELAYS
+    broker_url: BrokerUrl
+    users_url: UsersUrl
+    templates_url: TemplatesUrl
+    retry_delays: RetryDelays = RETRY_DELAYS
     bootstrap_api_key: (
         Annotated[
             str,

@@ -42,6 +42,11 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
     ]
 
 
+BrokerUrl = Annotated[
+    str, Meta(description="RabbitMQ, or PostgreSQL as a broker", examples=["amqp://tidings:secret@mq:5672/"])
+]
+CacheUrl = Annotated[str, Meta(description="Redis or Valkey", examples=["redis://cache:6379/0"])]
+
 S = TypeVar("S", bound=Settings)
 
 

@@ -2,7 +2,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tidings.kit.settings import HttpSettings
+from tidings.client.settings import GatewayUrl
+from tidings.kit.settings import CacheUrl, HttpSettings
 
 
 class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
@@ -16,16 +17,5 @@ class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
             examples=["postgresql://tidings_templates:password@127.0.0.1:5432/tidings"],
         ),
     ]
-    cache_url: Annotated[
-        str, Meta(min_length=1, description="Redis or Valkey", examples=["redis://127.0.0.1:6379/0"])
-    ]
-    gateway_url: (
-        Annotated[
-            str,
-            Meta(
-                description="the gateway, which knows the API keys; without it only services are let in",
-                examples=["http://gateway:8000"],
-            ),
-        ]
-        | None
-    ) = None
+    cache_url: CacheUrl
+    gateway_url: GatewayUrl | None = None

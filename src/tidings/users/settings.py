@@ -2,7 +2,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tidings.kit.settings import HttpSettings
+from tidings.client.settings import GatewayUrl
+from tidings.kit.settings import CacheUrl, HttpSettings
 
 
 class UsersSettings(HttpSettings, frozen=True, kw_only=True):
@@ -15,16 +16,5 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
             examples=["postgresql://tidings_users:password@127.0.0.1:5432/tidings"],
         ),
     ]
-    cache_url: Annotated[
-        str, Meta(description="Redis or Valkey, for contacts", examples=["redis://127.0.0.1:6379/0"])
-    ]
-    gateway_url: (
-        Annotated[
-            str,
-            Meta(
-                description="the gateway, which knows the API keys; without it only services are let in",
-                examples=["http://gateway:8000"],
-            ),
-        ]
-        | None
-    ) = None
+    cache_url: CacheUrl
+    gateway_url: GatewayUrl | None = None
