@@ -33,14 +33,18 @@ class SmtpProvider:
 
     async def send(self, parcel: Parcel[RenderedEmail, str], before_body: BeforeBody) -> Answer:
         """Try once."""
-        to = ascii_address(parcel.target)
+        try:
+            to = ascii_address(parcel.target)
+        except UnicodeError as error:
+            words = f"The domain of the address has no ASCII form (RFC 5891): {error}"
+            return Refused(self.name, ErrorOwner.RECIPIENT, words)
         body = build_mime(
             parcel.message, parcel.content, sender=self._settings.sender, name=parcel.contact.name, to=to
         )
         stage = Stage.CONNECT
         try:
             async with self._pool.connection() as smtp:
-                if not to.isascii() and not smtp.supports_extension("smtputf8"):
+                if not to.isascii() and not await _takes_utf8(smtp):
                     return Refused(self.name, ErrorOwner.CONTENT, NO_SMTPUTF8)
                 stage = Stage.MAIL
                 await smtp.mail(self._envelope_from, options=[] if to.isascii() else ["SMTPUTF8"])
@@ -50,11 +54,11 @@ class SmtpProvider:
                 stage = Stage.BODY
                 answer = await smtp.data(body, timeout=self._settings.smtp_data_seconds)
         except aiosmtplib.SMTPResponseException as reply:
-            words = f"{reply.code} {reply.message}"
-            return Refused(self.name, owner_of_reply(reply.code, reply.message, stage), words)
+            owner = owner_of_reply(reply.code, reply.message, stage)
+            return Refused(self.name, owner, _words(reply.code, reply.message))
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return self._lost(error, stage)
-        return Taken(provider=self.name, detail=f"{answer.code} {answer.message}", at=now())
+        return Taken(provider=self.name, detail=_words(answer.code, answer.message), at=now())
 
     async def ping(self) -> None:
         """Raise unless the server lets us in."""
@@ -69,3 +73,14 @@ class SmtpProvider:
         words = f"{type(error).__name__}: {error} (at {stage.name.lower()})"
         owner = ErrorOwner.AMBIGUOUS if stage is Stage.BODY else ErrorOwner.OUTAGE
         return Refused(self.name, owner, words)
+
+
+async def _takes_utf8(smtp: aiosmtplib.SMTP) -> bool:
+    if smtp.is_ehlo_or_helo_needed:  # a new connection has not asked yet what the server can do
+        await smtp.ehlo()
+    return smtp.supports_extension("smtputf8")
+
+
+def _words(code: int, message: str) -> str:
+    # aiosmtplib hands over bytes that are not UTF-8 as surrogates, which no JSON can hold.
+    return f"{code} {message}".encode(errors="replace").decode()

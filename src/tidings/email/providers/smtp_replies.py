@@ -11,6 +11,7 @@ _PERMANENT = 500
 _DEAD_MAILBOX = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "7.13", "7.17", "7.18"})
 _MAILBOX_FULL = "2.2"
 _TOO_MANY_RECIPIENTS = "5.3"
+_STORAGE_EXCEEDED = 552  # to RCPT it means too many recipients (RFC 5321, section 4.5.3.1.10)
 
 
 class Stage(Enum):
@@ -42,7 +43,8 @@ def _is_throttle(code: int, subject: str) -> bool:
 
 
 def _owner_of_permanent(code: int, subject: str, stage: Stage) -> ErrorOwner:
-    if subject in {_MAILBOX_FULL, _TOO_MANY_RECIPIENTS} or (code == 552 and stage is Stage.RECIPIENT):  # noqa: PLR2004 - RFC 5321 4.5.3.1.10
+    unnamed_552 = code == _STORAGE_EXCEEDED and not subject and stage is Stage.RECIPIENT
+    if subject in {_MAILBOX_FULL, _TOO_MANY_RECIPIENTS} or unnamed_552:
         return ErrorOwner.THROTTLE
     if stage in {Stage.CONNECT, Stage.MAIL}:
         # What fails before any recipient is named would fail for all of them: it is about us.

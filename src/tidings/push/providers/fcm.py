@@ -106,7 +106,10 @@ def fcm_message(parcel: Parcel[RenderedPush, PushToken]) -> dict[str, Any]:
     }
     if content.link and content.link.startswith("https://"):
         message["webpush"]["fcm_options"] = {"link": content.link}
-    if parcel.message.expires_at is not None:
-        left = int((parcel.message.expires_at - now()).total_seconds())
-        message["android"]["ttl"] = f"{min(max(left, 0), MAX_TTL_SECONDS)}s"
+    expires_at = parcel.message.expires_at
+    if expires_at is not None:
+        left = min(max(int((expires_at - now()).total_seconds()), 0), MAX_TTL_SECONDS)
+        message["android"]["ttl"] = f"{left}s"
+        message["apns"]["headers"]["apns-expiration"] = str(int(expires_at.timestamp()))
+        message["webpush"]["headers"] = {"TTL": str(left)}
     return message

@@ -14,6 +14,7 @@ from tidings.delivery.outcome import Refused
 
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 QUOTA_SECONDS = 60.0
+MAX_WAIT_SECONDS = 24 * 3600.0
 BAD_TOKEN_WORDS = "not a valid FCM registration token"  # noqa: S105 - Google's words
 
 _BY_CODE = {
@@ -74,4 +75,5 @@ def _owner(status: int, code: str, message: str) -> ErrorOwner:
 
 def _retry_after(headers: Mapping[str, Any]) -> float | None:
     given = str(headers.get("Retry-After", ""))
-    return float(given) if given.isdigit() else None
+    # Zero says no more than that a retry makes sense: our own schedule decides when.
+    return min(float(given), MAX_WAIT_SECONDS) or None if given.isascii() and given.isdigit() else None

@@ -1,0 +1,34 @@
+"""What stands around the email service: the queue before it, and the simulator behind it."""
+
+from typing import Any
+
+import msgspec
+
+from simulator.running import Simulator
+from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.queues import EMAIL_QUEUE
+from tidings.kit.broker.port import Broker, Message
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+HEADERS = {"x-correlation-id": "order-7", "traceparent": TRACEPARENT}
+
+
+async def emails_to(simulator: Simulator, address: str) -> list[dict[str, Any]]:
+    """What arrived at an address, newest first."""
+    answer = await simulator.http.get("/api/inbox", params={"to": address})
+    messages: list[dict[str, Any]] = answer.json()["messages"]
+    return messages
+
+
+async def misbehave(simulator: Simulator, *faults: dict[str, Any]) -> None:
+    """Put SMTP faults in force."""
+    answer = await simulator.http.put("/api/faults", json=[{"provider": "smtp", **fault} for fault in faults])
+    assert answer.status_code == 200, answer.text
+
+
+async def publish(broker: Broker, *messages: DeliveryMessage) -> None:
+    """Publish as the gateway does."""
+    await broker.publish(
+        EMAIL_QUEUE,
+        [Message(str(one.notification_id), msgspec.json.encode(one), HEADERS) for one in messages],
+    )

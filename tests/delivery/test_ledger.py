@@ -1,0 +1,171 @@
+"""The delivery ledger on a real server: one of many may send, and what was sent stays sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from support.polling import eventually
+from support.servers import ValkeyNode
+from tidings.delivery.ledger import KEPT_SECONDS, Claim, Ledger, LedgerUnavailable, open_ledger
+from tidings.delivery.outcome import Taken
+from tidings.kit.cache import open_redis
+from tidings.kit.ids import now
+
+TAKEN = Taken(provider="smtp", provider_ref="ref-7", detail="250 2.0.0 Ok: ü \ufffd", at=now())
+LIMIT_SECONDS = 20  # far above the ledger's own limits, to tell an answer from none
+
+
+@pytest.fixture(scope="module")
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    """A client of the shared server."""
+    async with open_redis(valkey_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+async def ledgers(redis: Redis) -> AsyncIterator[list[Ledger]]:
+    """The ledger as three processes see it."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(open_ledger(redis)) for _ in range(3)]
+
+
+@pytest.fixture
+async def on_own_valkey(own_valkey: ValkeyNode) -> AsyncIterator[Ledger]:
+    """A ledger on a server that this test may stop."""
+    async with open_redis(own_valkey.url) as redis, open_ledger(redis) as ledger:
+        yield ledger
+
+
+async def test_one_of_many_claims_is_granted(ledgers: list[Ledger]) -> None:
+    """Of claims made at once, in one process and in several, exactly one is granted; the rest are busy."""
+    notification_id = uuid4()
+    claims = await asyncio.gather(
+        *(ledger.claim(notification_id, "email") for ledger in ledgers for _ in range(20))
+    )
+    assert claims.count(Claim.GRANTED) == 1
+    assert claims.count(Claim.BUSY) == 59
+
+
+async def test_targets_are_claimed_one_by_one(ledgers: list[Ledger]) -> None:
+    """Two devices of one notification do not exclude each other."""
+    notification_id = uuid4()
+    assert await ledgers[0].claim(notification_id, "device-1") is Claim.GRANTED
+    assert await ledgers[1].claim(notification_id, "device-2") is Claim.GRANTED
+
+
+async def test_what_was_sent_is_told_to_everyone(ledgers: list[Ledger]) -> None:
+    """After a record every claim answers with it, whole, and nothing can be claimed any more."""
+    notification_id = uuid4()
+    await ledgers[0].claim(notification_id, "email")
+    await ledgers[0].record(notification_id, "email", TAKEN)
+    assert [await ledger.claim(notification_id, "email") for ledger in ledgers] == [TAKEN] * 3
+    assert await ledgers[1].sent(notification_id) == {"email": TAKEN}
+
+
+async def test_what_is_being_sent_was_not_sent(ledgers: list[Ledger]) -> None:
+    """A claim alone is no record of a send; nor is there one of a notification never seen."""
+    notification_id = uuid4()
+    assert await ledgers[0].sent(notification_id) == {}
+    await ledgers[0].claim(notification_id, "email")
+    assert await ledgers[1].sent(notification_id) == {}
+
+
+async def test_a_released_claim_is_free(ledgers: list[Ledger]) -> None:
+    """Who surely did not send gives the claim back, and the next one is granted without a doubt."""
+    notification_id = uuid4()
+    for ledger in (ledgers[0], ledgers[1], ledgers[0]):
+        assert await ledger.claim(notification_id, "email") is Claim.GRANTED
+        await ledger.release(notification_id, "email")
+
+
+async def test_a_dead_owners_claim_is_abandoned(redis: Redis, ledgers: list[Ledger]) -> None:
+    """When an owner's lease has ended, one other gets the claim, and knows that the body may be out."""
+    notification_id = uuid4()
+    dead = Ledger(redis)
+    await dead.renew_lease()
+    await dead.claim(notification_id, "email")
+    assert await ledgers[0].claim(notification_id, "email") is Claim.BUSY
+    await dead.end_lease()
+    claims = await asyncio.gather(*(ledger.claim(notification_id, "email") for ledger in ledgers))
+    assert sorted(claim.name for claim in claims if isinstance(claim, Claim)) == ["ABANDONED", "BUSY", "BUSY"]
+
+
+async def test_nothing_is_kept_for_ever(redis: Redis, ledgers: list[Ledger]) -> None:
+    """Claims and records go after a day, and a lease within seconds of its owner's death."""
+    notification_id = uuid4()
+    await ledgers[0].claim(notification_id, "email")
+    claimed = await redis.ttl(f"delivery:{notification_id}")
+    await ledgers[0].record(notification_id, "email", TAKEN)
+    recorded = await redis.ttl(f"delivery:{notification_id}")
+    leases = [await redis.ttl(key) async for key in redis.scan_iter("delivery-owner:*")]
+    assert 0 < claimed <= KEPT_SECONDS
+    assert 0 < recorded <= KEPT_SECONDS
+    assert leases
+    assert all(0 < lease <= 60 for lease in leases)
+
+
+async def test_without_redis_the_past_is_unknown(on_own_valkey: Ledger, own_valkey: ValkeyNode) -> None:
+    """While Redis is away the ledger says so, soon; afterwards it works again."""
+    own_valkey.stop()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        with pytest.raises(LedgerUnavailable):
+            await on_own_valkey.claim(uuid4(), "email")
+        with pytest.raises(LedgerUnavailable):
+            await on_own_valkey.sent(uuid4())
+        await on_own_valkey.release(uuid4(), "email")
+    own_valkey.start()
+    assert await on_own_valkey.claim(uuid4(), "email") is Claim.GRANTED
+
+
+async def test_a_redis_that_hangs_is_away(on_own_valkey: Ledger, own_valkey: ValkeyNode) -> None:
+    """A Redis that does not answer is treated like one that is gone."""
+    async with open_redis(own_valkey.url) as redis:
+        await redis.client_pause(60_000, all=True)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            with pytest.raises(LedgerUnavailable):
+                await on_own_valkey.claim(uuid4(), "email")
+
+
+async def test_a_send_that_could_not_be_recorded_is_remembered(
+    on_own_valkey: Ledger, own_valkey: ValkeyNode
+) -> None:
+    """Redis goes away between claim and record, and comes back empty: this process does not send again."""
+    notification_id = uuid4()
+    await on_own_valkey.claim(notification_id, "email")
+    own_valkey.stop()
+    await on_own_valkey.record(notification_id, "email", TAKEN)
+    assert await on_own_valkey.claim(notification_id, "email") == TAKEN
+    own_valkey.start()
+    assert await on_own_valkey.claim(notification_id, "email") == TAKEN
+
+
+async def test_a_send_that_could_not_be_recorded_is_told_to_others_later(
+    on_own_valkey: Ledger, own_valkey: ValkeyNode
+) -> None:
+    """When Redis is back, what was sent meanwhile is written down, so that other processes know of it."""
+    notification_id = uuid4()
+    own_valkey.stop()
+    await on_own_valkey.record(notification_id, "email", TAKEN)
+    own_valkey.start()
+    async with open_redis(own_valkey.url) as redis:
+        other = Ledger(redis)
+
+        async def known() -> bool:
+            return await other.sent(notification_id) == {"email": TAKEN}
+
+        await eventually(known)
+
+
+async def test_a_claim_survives_a_redis_that_lost_everything(
+    on_own_valkey: Ledger, own_valkey: ValkeyNode
+) -> None:
+    """Redis restarts empty in the middle of a send: the same process still does not send it twice."""
+    notification_id = uuid4()
+    assert await on_own_valkey.claim(notification_id, "email") is Claim.GRANTED
+    own_valkey.stop()
+    own_valkey.start()
+    assert await on_own_valkey.claim(notification_id, "email") is Claim.BUSY

@@ -1,0 +1,40 @@
+"""What stands around the push service: the queue before it, and the simulator's FCM behind it."""
+
+from typing import Any
+
+import msgspec
+
+from simulator.running import Simulator
+from support.parcels import new_message
+from tidings.contracts.codes import Channel
+from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.queues import PUSH_QUEUE
+from tidings.kit.broker.port import Broker, Message
+
+VARIABLES = {"name": "Ada", "link": "https://example.com/7"}
+
+
+async def pushes_to(simulator: Simulator, token: str) -> list[dict[str, Any]]:
+    """The messages that FCM took for a device, newest first."""
+    answer = await simulator.http.get("/api/push", params={"token": token})
+    pushes: list[dict[str, Any]] = answer.json()["pushes"]
+    return pushes
+
+
+async def misbehave(simulator: Simulator, *faults: dict[str, Any]) -> None:
+    """Put FCM faults in force."""
+    answer = await simulator.http.put("/api/faults", json=[{"provider": "fcm", **fault} for fault in faults])
+    assert answer.status_code == 200, answer.text
+
+
+async def fired(simulator: Simulator) -> list[int]:
+    """How often each fault in force has fired."""
+    report = (await simulator.http.get("/api/faults")).json()
+    return [entry["fired"] for entry in report["faults"]]
+
+
+async def publish(broker: Broker, user_id: str, **fields: object) -> DeliveryMessage:
+    """A message for a person, published as the gateway does."""
+    message = new_message(Channel.PUSH, user_id=user_id, **{"variables": VARIABLES, **fields})
+    await broker.publish(PUSH_QUEUE, [Message(str(message.notification_id), msgspec.json.encode(message))])
+    return message
