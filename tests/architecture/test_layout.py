@@ -16,7 +16,13 @@ SQL = re.compile(
     r"|(create|alter|drop)\s+(table|index|role|database|schema)\s|grant\s)",
     re.IGNORECASE,
 )
-HOLDS_SQL = ("*/store.py", "*/migrations/versions/*.py", "kit/database.py", "kit/migrations.py")
+HOLDS_SQL = (
+    "*/store.py",
+    "*/*_store.py",
+    "*/migrations/versions/*.py",
+    "kit/database.py",
+    "kit/migrations.py",
+)
 SETS_UP_DATABASES = ("kit/broker/postgres/*.py", "cli/provision.py", "cli/engines/*.py")
 
 
@@ -38,9 +44,9 @@ def test_every_service_opens_the_same_way(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if (PACKAGE / name / "migrations").exists()])
-def test_a_service_with_migrations_has_one_store(service: str) -> None:
-    """All of a service's statements are in the one file where they are looked for."""
-    assert (PACKAGE / service / "store.py").exists()
+def test_a_service_with_migrations_has_a_store(service: str) -> None:
+    """A service's statements are where they are looked for: in its store, or in one of each of its parts."""
+    assert list((PACKAGE / service).rglob("store.py"))
 
 
 @pytest.mark.parametrize("name", ["utils", "common", "helpers", "models", "misc"])
@@ -50,7 +56,7 @@ def test_files_are_named_for_what_they_do(name: str) -> None:
 
 
 def test_sql_stays_in_the_stores() -> None:
-    """Statements are in `store.py`, in migrations, and where databases themselves are set up."""
+    """Statements are in stores, in migrations, and where databases themselves are set up."""
     elsewhere = [
         f"{shown(path)}:{text.lineno}: {str(text.value).strip()[:60]}"
         for path in SOURCE

@@ -7,7 +7,7 @@ import pytest
 from client.remote import Remote, Reply, problem
 from tidings.client import GatewayClient, RemoteProblem
 from tidings.contracts.codes import Channel, Status
-from tidings.contracts.http import NewNotification
+from tidings.contracts.notifications import NewNotification
 
 ID = UUID("01990c3e-5d34-7f6e-8f50-1c3d7d1d2f5a")
 MOMENT = "2026-01-31T12:00:00Z"

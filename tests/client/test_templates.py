@@ -9,21 +9,24 @@ from client.remote import Remote, Reply, problem
 from support.polling import eventually
 from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp
 from tidings.client.templates import TemplatesClient
-from tidings.contracts.http import Template
+from tidings.contracts.templates import CompiledTemplate
 
 DOWN = problem(503, "database_unavailable")
+NOT_MODIFIED = Reply(b"", 304)
 
 
-def template(version: int) -> Reply:
+def template(version: int, *, archived: bool = False) -> Reply:
     return Reply(
         {
             "id": "welcome",
             "version": version,
+            "archived": archived,
             "default_locale": "en",
-            "content": {"en": {"push": {"title": "Hello {{ name }}"}}},
+            "category": "transactional",
+            "forms": {"en": {"push": {"title": "Hello {{ name }}"}}},
             "variables": {"push": ["name"]},
-            "created_at": "2026-01-31T12:00:00Z",
-        }
+        },
+        headers={"ETag": f'"{version}"'},
     )
 
 
@@ -32,7 +35,7 @@ def templates(http: ServiceHttp) -> TemplatesClient:
     return TemplatesClient(http)
 
 
-def version_of(found: Template | None) -> int:
+def version_of(found: CompiledTemplate | None) -> int:
     assert found is not None
     return found.version
 
@@ -45,8 +48,8 @@ async def test_a_version_is_read_once(templates: TemplatesClient, remote: Remote
     await templates.newest("welcome")
     assert version_of(await templates.version("welcome", 4)) == 4
     assert [(asked.path, asked.query) for asked in remote.asked] == [
-        ("/templates/welcome", {"version": "3"}),
-        ("/templates/welcome", {}),
+        ("/templates/welcome/compiled", {"version": "3"}),
+        ("/templates/welcome/compiled", {}),
     ]
 
 
@@ -65,6 +68,30 @@ async def test_the_newest_is_asked_for_once_a_second_at_most(
         return version_of(await templates.newest("welcome")) == 2
 
     await eventually(new_version_is_seen, within=10)
+
+
+async def test_an_unchanged_newest_version_is_not_read_again(
+    templates: TemplatesClient, remote: Remote
+) -> None:
+    """The next look names the tag of the last one, and 304 means that nothing is new."""
+    remote.replies(template(1), NOT_MODIFIED)
+    first = await templates.newest("welcome")
+
+    async def asked_again() -> bool:
+        assert await templates.newest("welcome") is first
+        return len(remote.asked) > 1
+
+    await eventually(asked_again, within=10)
+    tags = [asked.headers.get("if-none-match") for asked in remote.asked]
+    assert tags[:2] == [None, '"1"']
+
+
+async def test_an_archived_template_says_so(templates: TemplatesClient, remote: Remote) -> None:
+    """The newest version of an archived template is answered, for the caller to decide."""
+    remote.replies(template(1, archived=True))
+    newest = await templates.newest("welcome")
+    assert newest is not None
+    assert newest.archived
 
 
 async def test_a_burst_asks_once(templates: TemplatesClient, remote: Remote) -> None:

@@ -8,6 +8,7 @@ import pytest
 from client.remote import Remote, Reply, problem
 from tidings.client.http import RemoteUnavailable, ServiceHttp
 from tidings.client.users import UsersClient
+from tidings.contracts.users import SuppressionReason
 
 ADA = UUID("01990c3e-5d34-7f6e-8f50-1c3d7d1d2f5a")
 CONTACT = {"user_id": str(ADA), "email": "ada@example.com", "preferences": {"email": True, "push": False}}
@@ -65,3 +66,40 @@ async def test_a_token_is_removed_with_its_reason(users: UsersClient, remote: Re
     assert [(asked.method, asked.path, asked.query) for asked in remote.asked] == [
         ("DELETE", f"/users/{ADA}/tokens/{token_id}", {"reason": "unregistered"})
     ] * 2
+
+
+async def test_an_address_is_suppressed_with_its_reason(users: UsersClient, remote: Remote) -> None:
+    """The address, why and who says so are sent, made to fit; as it may be repeated, it is."""
+    remote.replies(problem(503, "database_unavailable"), Reply())
+    await users.suppress(
+        email="ada@example.com", reason=SuppressionReason.HARD_BOUNCE, source="550 \0" + "x" * 600
+    )
+    sent = {
+        "email": "ada@example.com",
+        "token": None,
+        "reason": "hard_bounce",
+        "source": "550 " + "x" * 496,
+        "expires_at": None,
+    }
+    assert [(asked.method, asked.path, asked.body) for asked in remote.asked] == [
+        ("POST", "/suppressions", sent)
+    ] * 2
+
+
+async def test_a_push_token_is_suppressed(users: UsersClient, remote: Remote) -> None:
+    """A device is named by its token."""
+    await users.suppress(token="device-1", reason=SuppressionReason.INVALID, source="fcm")
+    assert remote.asked[0].body["token"] == "device-1"
+    assert remote.asked[0].body["email"] is None
+
+
+async def test_a_success_is_reported(users: UsersClient, remote: Remote) -> None:
+    """The address that took a message is named; a service that stays down is told."""
+    remote.replies(Reply(status=204))
+    await users.succeeded("ada@example.com")
+    assert [(asked.method, asked.path, asked.body) for asked in remote.asked] == [
+        ("POST", "/suppressions/success", {"email": "ada@example.com"})
+    ]
+    remote.replies(problem(503, "database_unavailable"))
+    with pytest.raises(RemoteUnavailable):
+        await users.succeeded("ada@example.com")

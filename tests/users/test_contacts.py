@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -9,22 +10,35 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from support.polling import eventually
 from support.servers import ValkeyNode, client_of
-from tidings.contracts.http import ChannelPreferences, NewUser
+from tidings.contracts.users import NewUser, UserPatch
 from tidings.kit.cache import open_redis
 from tidings.kit.database import open_database
 from tidings.users.app import open_app
-from tidings.users.contacts import ContactCache
+from tidings.users.contacts.finding import ContactCache
+from tidings.users.contacts.store import ContactStore
+from tidings.users.people.store import UserStore
 from tidings.users.settings import UsersSettings
-from tidings.users.store import UserStore
 
 AddUser = Callable[..., Awaitable[str]]
 
 
+async def contact_of(users: httpx.AsyncClient, user_id: str) -> dict[str, Any]:
+    contact: dict[str, Any] = (await users.get(f"/users/{user_id}/contact")).json()
+    return contact
+
+
 async def email_wanted(users: httpx.AsyncClient, user_id: str) -> bool:
-    contact = (await users.get(f"/users/{user_id}/contact")).json()
-    wanted: bool = contact["preferences"]["email"]
-    return wanted
+    return (await contact_of(users, user_id))["preferences"]["email"] is True
+
+
+async def address(users: httpx.AsyncClient, user_id: str) -> object:
+    return (await contact_of(users, user_id))["email"]
+
+
+async def suppressed(users: httpx.AsyncClient, user_id: str) -> object:
+    return (await contact_of(users, user_id))["email_suppressed"]
 
 
 @pytest.fixture
@@ -54,10 +68,17 @@ async def test_a_contact_says_how_to_reach_a_person(users: httpx.AsyncClient, ad
     assert first.json() == {
         "user_id": user_id,
         "email": "ada@example.com",
+        "email_suppressed": None,
         "name": "Ada",
         "locale": "en",
         "time_zone": "Europe/Lisbon",
-        "preferences": {"email": True, "push": True},
+        "preferences": {
+            "email": True,
+            "push": True,
+            "categories": {},
+            "quiet_hours": [],
+            "frequency_caps": [],
+        },
         "tokens": [],
     }
 
@@ -80,14 +101,14 @@ async def test_five_hundred_ids_are_the_most(users: httpx.AsyncClient) -> None:
     ids = [str(uuid4()) for _ in range(501)]
     fits = await users.post("/contacts", json={"user_ids": ids[:500]})
     refused = await users.post("/contacts", json={"user_ids": ids})
-    assert (fits.status_code, fits.json()) == (200, {"contacts": {}})
+    assert (fits.status_code, fits.json()["contacts"]) == (200, {})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "$.user_ids"
 
 
 async def test_no_ids_are_no_contacts(users: httpx.AsyncClient) -> None:
     """An empty look-up has an empty answer."""
-    assert (await users.post("/contacts", json={"user_ids": []})).json() == {"contacts": {}}
+    assert (await users.post("/contacts", json={"user_ids": []})).json()["contacts"] == {}
 
 
 async def test_a_change_shows_in_the_next_look_up(users: httpx.AsyncClient, add_user: AddUser) -> None:
@@ -97,6 +118,62 @@ async def test_a_change_shows_in_the_next_look_up(users: httpx.AsyncClient, add_
         assert await email_wanted(users, user_id) is not wanted
         await users.put(f"/users/{user_id}/preferences", json={"email": wanted})
         assert await email_wanted(users, user_id) is wanted
+
+
+async def test_every_change_of_a_person_shows_in_the_next_look_up(
+    users: httpx.AsyncClient, add_user: AddUser
+) -> None:
+    """Patched, put, imported: no cache goes on with the old address."""
+    user_id = await add_user(external_id="moved", email="first@example.com")
+    assert await address(users, user_id) == "first@example.com"
+    await users.patch(f"/users/{user_id}", json={"email": "second@example.com"})
+    assert await address(users, user_id) == "second@example.com"
+    await users.put("/users/external/moved", json={"email": "third@example.com"})
+    assert await address(users, user_id) == "third@example.com"
+    await users.post(
+        "/users/import",
+        content=b'{"external_id": "moved", "email": "fourth@example.com"}',
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert await address(users, user_id) == "fourth@example.com"
+
+
+async def test_a_suppressed_address_is_marked(users: httpx.AsyncClient, add_user: AddUser) -> None:
+    """The strongest reason that holds is told, from the look-up after it came until the one after it went."""
+    user_id = await add_user(email="Suppressed@Example.com")
+    assert await suppressed(users, user_id) is None
+    entries = []
+    for reason in ("unsubscribe", "manual", "hard_bounce", "complaint"):
+        body = {"email": "suppressed@example.com", "reason": reason}
+        entries.append((await users.post("/suppressions", json=body)).json()["id"])
+        assert await suppressed(users, user_id) == reason
+    for entry, left in zip(reversed(entries), ["hard_bounce", "manual", "unsubscribe", None], strict=True):
+        await users.delete(f"/suppressions/{entry}")
+        assert await suppressed(users, user_id) == left
+
+
+async def test_a_suppressed_device_is_left_out(users: httpx.AsyncClient, add_user: AddUser) -> None:
+    """No channel is told of a token that must not be written to; the person still has the device."""
+    user_id = await add_user()
+    for token in ("spared", "suppressed"):
+        await users.post(f"/users/{user_id}/tokens", json={"provider": "fcm", "token": token})
+    assert len((await contact_of(users, user_id))["tokens"]) == 2
+    await users.post("/suppressions", json={"token": "suppressed", "reason": "invalid"})
+    assert [token["token"] for token in (await contact_of(users, user_id))["tokens"]] == ["spared"]
+    assert len((await users.get(f"/users/{user_id}")).json()["tokens"]) == 2
+
+
+async def test_categories_travel_with_contacts(users: httpx.AsyncClient, add_user: AddUser) -> None:
+    """Who sends needs them to know what a person wants; a new one is there within a moment."""
+    asked = {"user_ids": [await add_user()]}
+    assert "security" in (await users.post("/contacts", json=asked)).json()["categories"]
+    await users.put("/categories/contests", json={"name": "Contests", "email": False})
+
+    async def is_known() -> bool:
+        known = (await users.post("/contacts", json=asked)).json()["categories"]
+        return "contests" in known and known["contests"]["email"] is False
+
+    await eventually(is_known)
 
 
 async def test_a_cached_contact_is_served_from_redis(
@@ -130,8 +207,8 @@ async def test_a_reader_that_was_overtaken_does_not_bring_back_the_past(
         cache = ContactCache(redis)
         store = UserStore(database, cache.forget)
         user_id = (await store.add_user(NewUser())).id
-        read_before = await store.contacts([user_id])
-        await store.set_preferences(user_id, ChannelPreferences(email=False))
+        read_before = await ContactStore(database).contacts([user_id])
+        await store.change_user(user_id, UserPatch(email=None))
         await cache.keep(read_before)
         assert await cache.read([user_id]) == {}
 

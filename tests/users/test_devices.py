@@ -1,11 +1,15 @@
 """Registering push tokens, moving them, and taking them away."""
 
 import asyncio
+import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import asyncpg
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 AddUser = Callable[..., Awaitable[str]]
 
@@ -32,13 +36,19 @@ async def test_a_device_is_part_of_its_owner(users: httpx.AsyncClient, add_user:
     assert await tokens_of(users, user_id) == ["part-1", "part-2"]
 
 
-async def test_registering_again_changes_nothing(users: httpx.AsyncClient, add_user: AddUser) -> None:
-    """An app registers at every start: the token keeps its id, and is not there twice."""
+async def test_registering_again_says_that_the_device_lives(
+    users: httpx.AsyncClient, add_user: AddUser
+) -> None:
+    """An app registers at every start: the token keeps its id and what is known of it, and was just seen."""
     user_id = await add_user()
-    first = await register(users, user_id, "again", platform="android")
+    facts = {"platform": "android", "locale": "pt-BR", "time_zone": "America/Sao_Paulo"}
+    first = (await register(users, user_id, "again", **facts)).json()
     second = await register(users, user_id, "again")
+    seen = second.json()["last_seen"]
     assert second.status_code == 200
-    assert second.json() == first.json()
+    assert seen > first["last_seen"]
+    assert second.json() == {**first, "last_seen": seen}
+    assert facts.items() <= first.items()
     assert await tokens_of(users, user_id) == ["again"]
 
 
@@ -132,3 +142,67 @@ async def test_the_longest_token_is_taken(users: httpx.AsyncClient, add_user: Ad
     token = "".join(str(uuid4()) for _ in range(114))[:4096]
     assert (await register(users, user_id, token)).status_code == 201
     assert await tokens_of(users, user_id) == [token]
+
+
+async def test_the_stalest_devices_beyond_the_limit_go(
+    users: httpx.AsyncClient, add_user: AddUser, module_database: str
+) -> None:
+    """Of 1,000 tokens the 20 heard of last stay, and the others stay on record with the reason."""
+    user_id = await add_user()
+    await register(users, user_id, "many-first")
+    for number in range(998):
+        await register(users, user_id, f"many-{number}")
+    await register(users, user_id, "many-979")  # heard of again
+    await register(users, user_id, "many-last")
+    contact = (await users.get(f"/users/{user_id}/contact")).json()
+    connection = await asyncpg.connect(module_database)
+    gone = await connection.fetch(
+        "select reason, count(*) from users.removed_push_tokens where user_id = $1 group by reason", user_id
+    )
+    await connection.close()
+
+    kept = {"many-last", "many-979", *(f"many-{number}" for number in range(980, 998))}
+    assert {token["token"] for token in contact["tokens"]} == kept
+    assert [tuple(row) for row in gone] == [("device_limit", 980)]
+
+
+async def test_devices_registered_at_once_keep_to_the_limit(
+    users: httpx.AsyncClient, add_user: AddUser
+) -> None:
+    """The limit holds however the requests interleave."""
+    user_id = await add_user()
+    answers = await asyncio.gather(*(register(users, user_id, f"once-{number}") for number in range(40)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len(await tokens_of(users, user_id)) == 20
+
+
+async def test_a_browser_is_registered_with_its_subscription(
+    users: httpx.AsyncClient, add_user: AddUser
+) -> None:
+    """For Web Push the endpoint is the token; new keys for it replace the old ones."""
+    user_id = await add_user()
+    subscription = {"endpoint": "https://push.example.com/send/abc", "keys": browser_keys()}
+    first = await users.post(
+        f"/users/{user_id}/tokens", json={"provider": "webpush", "subscription": subscription}
+    )
+    renewed = {**subscription, "keys": browser_keys()}
+    second = await users.post(
+        f"/users/{user_id}/tokens", json={"provider": "webpush", "subscription": renewed}
+    )
+    contact = (await users.get(f"/users/{user_id}/contact")).json()
+
+    assert (first.status_code, second.status_code) == (201, 200), first.text
+    assert first.json()["token"] == subscription["endpoint"]
+    assert first.json()["platform"] == "web"
+    assert contact["tokens"] == [second.json()]
+    assert contact["tokens"][0]["subscription"] == renewed
+
+
+def browser_keys() -> dict[str, str]:
+    """The keys a browser makes, in unpadded base64url as `PushSubscription.toJSON()` has them."""
+    point = generate_private_key(SECP256R1()).public_key()
+    p256dh = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return {
+        name: urlsafe_b64encode(value).rstrip(b"=").decode()
+        for name, value in {"p256dh": p256dh, "auth": secrets.token_bytes(16)}.items()
+    }

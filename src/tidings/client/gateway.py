@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from tidings.client.http import ServiceHttp, open_session
-from tidings.contracts.http import Accepted, NewNotification, Notification, Notifications
+from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
 from tidings.kit.ids import new_id
 
 

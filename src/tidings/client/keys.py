@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from cachetools import TTLCache
 
 from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp, open_session
-from tidings.contracts.http import KeyCheck, KeyOwner
+from tidings.contracts.keys import KeyCheck, KeyOwner
 from tidings.kit.auth import KeyCheck as Check
 from tidings.kit.auth import Principal
 from tidings.kit.errors import Unavailable

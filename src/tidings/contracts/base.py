@@ -8,12 +8,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+# Python's `$` lets a line end pass, hence the look-ahead.
 Locale = Annotated[
-    str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="BCP 47", examples=["pt-BR"])
+    str,
+    Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*(?!\n)$", description="BCP 47", examples=["pt-BR"]),
 ]
 Slug = Annotated[
     str,
-    Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,99}$", description="stable name", examples=["welcome"]),
+    Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,99}(?!\n)$", description="stable name", examples=["welcome"]),
 ]
 
 

@@ -80,6 +80,10 @@ class Reason(StrEnum):
     NO_EMAIL_ADDRESS = "no_email_address"
     NO_PUSH_TOKEN = "no_push_token"  # noqa: S105 - a reason, not a secret
     CHANNEL_SWITCHED_OFF = "channel_switched_off"
+    CATEGORY_SWITCHED_OFF = "category_switched_off"
+    ADDRESS_SUPPRESSED = "address_suppressed"
+    FREQUENCY_CAPPED = "frequency_capped"
+    QUIET_HOURS = "quiet_hours"
     UNKNOWN_TEMPLATE = "unknown_template"
     TEMPLATE_LACKS_CHANNEL = "template_lacks_channel"
     RENDER_FAILED = "render_failed"
@@ -91,5 +95,7 @@ class Reason(StrEnum):
     SERVICE_UNAVAILABLE = "service_unavailable"
     OUTCOME_UNKNOWN = "outcome_unknown"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    DELIVERY_LIMIT = "delivery_limit"
+    HANDLER_FAILED = "handler_failed"
     MALFORMED_MESSAGE = "malformed_message"
     EXPIRED = "expired"

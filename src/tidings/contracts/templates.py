@@ -60,7 +60,7 @@ class TemplateContent(Incoming, frozen=True, kw_only=True):
 
     default_locale: Locale = "en"
     content: Annotated[dict[Locale, LocalContent], Meta(min_length=1, max_length=200)]
-    category: Slug = "transactional"
+    category: Slug = "general"
     schema: dict[str, Any] | None = None
     sample: dict[str, Any] = {}
 
@@ -112,11 +112,15 @@ class Template(Outgoing, frozen=True, kw_only=True):
 
 
 class EmailForm(Outgoing, frozen=True, kw_only=True):
-    """An email ready to be filled in: MJML translated, CSS inlined, preheader and text form in place."""
+    """An email ready to be filled in: MJML translated, CSS inlined, preheader and text form in place.
+
+    `text_made`: the text form was made from the html, because none was given.
+    """
 
     subject: str
     html: str | None = None
     text: str | None = None
+    text_made: bool = False
 
 
 class PushForm(Outgoing, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ class PushToken(Outgoing, frozen=True, kw_only=True):
     locale: str | None = None
     time_zone: str | None = None
     created_at: datetime
-    last_seen: datetime
+    last_seen: datetime | None = None
 
 
 class Weekday(StrEnum):
@@ -90,7 +90,12 @@ class Weekday(StrEnum):
 
 
 LocalTime = Annotated[
-    str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="wall-clock time", examples=["22:00"])
+    str,
+    Meta(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$",
+        description="wall-clock time",
+        examples=["22:00"],
+    ),
 ]
 
 
@@ -155,6 +160,20 @@ class Category(Outgoing, frozen=True, kw_only=True):
     email: bool = True
     push: bool = True
 
+    def wanted(self, preferences: NewPreferences, channel: Channel) -> bool:
+        """Whether a person with these preferences gets this category on this channel.
+
+        A required category always. Else a channel that is off is off for every category, and in one
+        that is on the person's choice counts, or without a choice the category's default.
+        """
+        if self.required:
+            return True
+        if not getattr(preferences, channel):
+            return False
+        choice = preferences.categories.get(self.id)
+        chosen = None if choice is None else getattr(choice, channel)
+        return bool(getattr(self, channel) if chosen is None else chosen)
+
 
 class Categories(Outgoing, frozen=True, kw_only=True):
     """A page of categories by id. While there is a `next_cursor`, ask again with it."""
@@ -183,7 +202,7 @@ class NewSuppression(Incoming, frozen=True, kw_only=True):
     token: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     reason: SuppressionReason
     source: Annotated[str, Meta(max_length=500, description="who or what says so")] = "api"
-    expires_at: datetime | None = None
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class Suppression(Outgoing, frozen=True, kw_only=True):
@@ -268,3 +287,28 @@ class Contacts(Outgoing, frozen=True, kw_only=True):
 
     contacts: dict[str, Contact]
     categories: dict[str, Category] = {}
+
+
+class ImportCounts(Outgoing, frozen=True, kw_only=True):
+    """How far an import is: lines read, people created and updated, lines refused."""
+
+    lines: int = 0
+    created: int = 0
+    updated: int = 0
+    failed: int = 0
+
+
+class ImportFault(Outgoing, frozen=True, kw_only=True):
+    """Why a line was not imported. `line` counts from 1; `field` is a JSONPath, `$` the whole line."""
+
+    line: int
+    field: str
+    message: str
+
+
+class ImportEvent(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an import's answer: exactly one of the three. An answer without `summary` broke off."""
+
+    progress: ImportCounts | None = None
+    error: ImportFault | None = None
+    summary: ImportCounts | None = None

@@ -73,10 +73,28 @@ class NotFound(ProblemError):
     status = HTTPStatus.NOT_FOUND
 
 
+class Gone(ProblemError):
+    """The thing named in the path existed, and was erased for good."""
+
+    status = HTTPStatus.GONE
+
+
 class Conflict(ProblemError):
     """The request is fine and does not fit the present state."""
 
     status = HTTPStatus.CONFLICT
+
+
+class PreconditionFailed(ProblemError):
+    """The request's own condition does not hold: what it would change was changed by another."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class UnsupportedMediaType(ProblemError):
+    """The body is in a format that this operation does not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class Unprocessable(ProblemError):

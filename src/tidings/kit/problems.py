@@ -9,6 +9,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example
 from structlog.contextvars import get_contextvars
 
 from tidings.kit.errors import FieldFault, Malformed, Problem, ProblemError, Unprocessable
@@ -24,6 +25,8 @@ _FRAMEWORK_CODES = {
 }
 
 _NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`")
+
+_CODE = re.compile(r"`(\w+)`")
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +59,29 @@ def refusals(specific: Mapping[int, str]) -> dict[int, ResponseSpec]:
         403: "`missing_scope`",
     }
     return {
-        status: ResponseSpec(Problem, description=words, media_type=PROBLEM_JSON)
+        status: ResponseSpec(
+            Problem, description=words, media_type=PROBLEM_JSON, examples=_examples(HTTPStatus(status), words)
+        )
         for status, words in (common | dict(specific)).items()
     }
+
+
+def _examples(status: HTTPStatus, words: str) -> list[Example]:
+    """One example for each code that `words` names before a colon."""
+    codes, _, explained = words.partition(":")
+    return [
+        Example(
+            summary=code,
+            value=Problem(
+                title=status.phrase,
+                status=status,
+                code=code,
+                detail=explained.strip() or status.description,
+                correlation_id="88993409737560190fdf6253468d2195",
+            ),
+        )
+        for code in _CODE.findall(codes)
+    ]
 
 
 def _as_problem(error: Exception) -> ProblemError | None:

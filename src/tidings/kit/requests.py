@@ -19,6 +19,8 @@ REQUEST_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+UNLOGGED_PATH = "unlogged_path"
+"""An option of routes whose path holds a credential: it is kept out of the log."""
 _QUIET = ("/health", "/metrics")
 
 
@@ -55,7 +57,15 @@ def _note(scope: HTTPScope, status: int, seconds: float) -> None:
         log.info(
             "request",
             method=scope["method"],
-            path=scope["path"],
+            path=route if _is_unlogged(scope) else scope["path"],
             status=status,
             ms=round(seconds * 1000, 2),
         )
+
+
+def _is_unlogged(scope: HTTPScope) -> bool:
+    try:
+        handler = scope["route_handler"]
+    except KeyError:  # no route was found
+        return False
+    return bool(handler.opt.get(UNLOGGED_PATH))

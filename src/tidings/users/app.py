@@ -5,17 +5,43 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
+from redis.asyncio import Redis
 
 from tidings import __version__
 from tidings.client.keys import open_key_check
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
-from tidings.kit.database import open_database
+from tidings.kit.database import Database, open_database
 from tidings.kit.service import build_app, run_process, serve
-from tidings.users.api import ROUTES
-from tidings.users.contacts import ContactCache
+from tidings.users import unsubscribe
+from tidings.users.categories import api as categories
+from tidings.users.categories.store import CategoryStore
+from tidings.users.contacts import api as contacts
+from tidings.users.contacts.finding import ContactCache, ContactFinder, KnownCategories
+from tidings.users.contacts.store import ContactStore
+from tidings.users.devices import api as devices
+from tidings.users.devices.store import DeviceStore
+from tidings.users.importing import api as importing
+from tidings.users.importing.store import ImportStore
+from tidings.users.people import api as people
+from tidings.users.people.store import UserStore
+from tidings.users.preferences import api as preferences
+from tidings.users.preferences.store import PreferencesStore
 from tidings.users.settings import UsersSettings
-from tidings.users.store import UserStore
+from tidings.users.suppressions import api as suppressions
+from tidings.users.suppressions.store import SuppressionStore
+from tidings.users.unsubscribe.desk import Desk
+
+ROUTES = [
+    *people.ROUTES,
+    *importing.ROUTES,
+    *devices.ROUTES,
+    *contacts.ROUTES,
+    *preferences.ROUTES,
+    *categories.ROUTES,
+    *suppressions.ROUTES,
+    *unsubscribe.ROUTES,
+]
 
 
 @asynccontextmanager
@@ -27,7 +53,6 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
         open_database(settings.database_url, schema="users", package="tidings.users") as database,
         open_redis(settings.cache_url) as redis,
     ):
-        contact_cache = ContactCache(redis)
         yield build_app(
             name="users",
             version=__version__,
@@ -35,8 +60,31 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
             authenticator=Authenticator(tokens, check_key),
             checks={"postgresql": database.ping},
             optional_checks={"redis": Cache(redis, "users:").ping},
-            provides={"store": UserStore(database, contact_cache.forget), "contact_cache": contact_cache},
+            provides=_collaborators(settings, database, redis),
         )
+
+
+def _collaborators(settings: UsersSettings, database: Database, redis: Redis) -> dict[str, object]:
+    contact_cache = ContactCache(redis)
+    store = UserStore(database, contact_cache.forget)
+    preferences_store = PreferencesStore(database, contact_cache.forget)
+    category_store = CategoryStore(database)
+    return {
+        "store": store,
+        "import_store": ImportStore(database, contact_cache.forget),
+        "device_store": DeviceStore(database, contact_cache.forget, most=settings.max_devices),
+        "contact_finder": ContactFinder(contact_cache, ContactStore(database)),
+        "known_categories": KnownCategories(category_store.all),
+        "preferences_store": preferences_store,
+        "category_store": category_store,
+        "suppression_store": SuppressionStore(database, contact_cache.forget),
+        "desk": Desk(
+            (settings.service_secret, *settings.old_service_secrets),
+            people=store,
+            preferences=preferences_store,
+            categories=category_store,
+        ),
+    }
 
 
 async def run(settings: UsersSettings) -> None:

@@ -18,3 +18,19 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
     ]
     cache_url: CacheUrl
     gateway_url: GatewayUrl | None = None
+    max_devices: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000,
+            description="how many devices a person may have; the stalest beyond are removed",
+            examples=["20"],
+        ),
+    ] = 20
+    old_service_secrets: Annotated[
+        tuple[Annotated[str, Meta(min_length=32)], ...],
+        Meta(
+            description="secrets that `service_secret` replaced: links in mails already sent go on working",
+            examples=["the service secret that was replaced last month"],
+        ),
+    ] = ()

@@ -1,0 +1,1 @@
+"""Categories: the kinds of notification that people may switch."""

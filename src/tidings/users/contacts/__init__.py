@@ -1,0 +1,1 @@
+"""Contacts: what the channels ask for, fast."""

@@ -1,0 +1,1 @@
+"""Push tokens: the devices of people."""

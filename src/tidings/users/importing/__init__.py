@@ -1,0 +1,1 @@
+"""Imports of many people at once."""

@@ -1,0 +1,1 @@
+"""The suppression list: who must not be written to."""
