@@ -5,10 +5,10 @@ from html import unescape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidings.contracts.http import LocalContent, PushContent, Template
+from tidings.contracts.templates import CompiledTemplate, LocalContent, PushContent
 from tidings.rendering import Renderer, RenderError, check_source
 
-Make = Callable[..., Template]
+Make = Callable[..., CompiledTemplate]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -78,8 +78,9 @@ PUSH = {"push": {"title": "t"}}
         ({"en": {}}, ["$.content.en"]),
         ({"en": {"email": {"subject": "s"}}}, ["$.content.en.email"]),
         ({"en": EMAIL, "pt": PUSH}, ["$.content.en"]),
+        ({"en": {"email": {"subject": "s", "html": "<p>", "mjml": "<mjml/>"}}}, ["$.content.en.email"]),
     ],
-    ids=["no default locale", "no channel", "no body", "no default for a channel"],
+    ids=["no default locale", "no channel", "no body", "no default for a channel", "two bodies"],
 )
 async def test_incomplete_template(
     templates: httpx.AsyncClient, fresh_id: Callable[[], str], content: object, fields: list[str]
@@ -87,6 +88,24 @@ async def test_incomplete_template(
     """A template that some reader would get nothing from is refused, with the part that is missing."""
     answer = await templates.post("/templates", json={"id": fresh_id(), "content": content})
     assert refusal(answer) == (422, "invalid_template", fields)
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"schema": {"type": "no such type"}}, "$.schema.type"),
+        ({"schema": {"$ref": "https://example.com/schema.json"}}, "$.schema"),
+        ({"schema": {"properties": {"n": {"type": "integer"}}}, "sample": {"n": "one"}}, "$.sample.n"),
+        ({"sample": {"a": ["\0"]}}, "$.sample"),
+        ({"schema": {"title": "\0"}}, "$.schema"),
+    ],
+)
+async def test_schema_or_sample_that_is_wrong(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str], email: Body, data: dict[str, Any], field: str
+) -> None:
+    """A schema must be one, reach for nothing outside, and the sample must fit it."""
+    answer = await templates.post("/templates", json={"id": fresh_id(), **email(), **data})
+    assert refusal(answer) == (422, "invalid_template", [field])
 
 
 @pytest.mark.parametrize(
@@ -116,10 +135,81 @@ async def test_malformed_body(templates: httpx.AsyncClient, body: bytes) -> None
 
 
 async def test_body_that_is_too_large(templates: httpx.AsyncClient, fresh_id: Callable[[], str]) -> None:
-    """A body of 5 MiB is refused as too large."""
-    content = {"en": {"push": {"title": "t", "body": "x" * 5 * 1024 * 1024}}}
+    """A template of 2 MiB is refused as too large."""
+    content = {"en": {"push": {"title": "t", "body": "x" * 2 * 1024 * 1024}}}
     answer = await templates.post("/templates", json={"id": fresh_id(), "content": content})
     assert refusal(answer)[:2] == (413, "body_too_large")
+
+
+async def test_field_that_is_too_large(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str], email: Body
+) -> None:
+    """A body that is taken may hold a field that is not; it is named with its limit."""
+    answer = await templates.post("/templates", json={"id": fresh_id(), **email(html="x" * 1024 * 1024)})
+    assert refusal(answer)[:2] == (422, "invalid_request")
+    assert "500000" in answer.json()["detail"]
+
+
+async def test_partial_that_makes_too_much_of_a_template(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str]
+) -> None:
+    """A small body that partials blow up is refused with what it comes to, however many languages it has."""
+    name = fresh_id()
+    await templates.put(f"/partials/{name}", json={"source": "x" * 400_000})
+    local = {"email": {"subject": "s", "text": f"{{% include '{name}' %}}"}}
+    content = {f"a{first}{second}": local for first in "abcde" for second in "abcde"}
+    body = {"id": fresh_id(), "default_locale": "aaa", "content": content}
+    answer = await templates.post("/templates", json=body)
+    assert refusal(answer) == (422, "template_does_not_compile", ["$.content"])
+    assert "8,388,608" in answer.json()["detail"]
+
+
+BOMBS = {
+    "loops": "{% for a in range(100000) %}{% for b in range(100000) %}{{ b }}{% endfor %}{% endfor %}",
+    "doubling": "{% set a = 'x' * 1000000000 %}{{ a }}",
+    "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+}
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
+async def test_template_bomb(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str], email: Body, source: str
+) -> None:
+    """A template that would take all there is of time or memory is refused, now or when it is rendered."""
+    template_id = fresh_id()
+    answer = await templates.post("/templates", json={"id": template_id, **email(html=source)})
+    if answer.status_code == 201:
+        answer = await templates.post(f"/templates/{template_id}/render", json={})
+    status, code, _ = refusal(answer)
+    assert (status, code) in {(422, "template_does_not_compile"), (422, "render_failed")}
+    assert (await templates.get("/health/ready")).status_code == 200
+
+
+async def test_templates_reach_nothing_but_their_variables(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str], email: Body
+) -> None:
+    """There is no way from a value to the program behind it."""
+    template_id = fresh_id()
+    body = {"id": template_id, **email(html="{{ ''.__class__.__mro__ }}")}
+    answer = await templates.post("/templates", json=body)
+    if answer.status_code == 201:
+        answer = await templates.post(f"/templates/{template_id}/render", json={})
+    assert refusal(answer)[0] == 422
+    assert "class 'str'" not in answer.text
+
+
+async def test_letters_of_any_kind(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str], email: Body
+) -> None:
+    """Emoji and right-to-left text pass; line breaks in a subject's value become spaces."""
+    body = {"id": fresh_id(), **email("{{ who }} 🎉", text="שלום {{ who }}")}
+    assert (await templates.post("/templates", json=body)).status_code == 201
+    who = "عادل\r\nBcc: all@example.com"
+    rendered = (
+        await templates.post(f"/templates/{body['id']}/render", json={"variables": {"who": who}})
+    ).json()
+    assert rendered["email"]["subject"] == "عادل Bcc: all@example.com 🎉"
+    assert rendered["email"]["text"] == f"שלום {who}"
 
 
 async def test_scopes(

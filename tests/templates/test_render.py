@@ -37,16 +37,20 @@ async def test_every_channel_is_rendered(templates: httpx.AsyncClient, path: str
     """The answer holds what each channel would send, with version and locale."""
     answer = await templates.post(path, json={"variables": VARIABLES})
     assert answer.status_code == 200
-    assert answer.json() == {
+    rendered = answer.json()
+    assert rendered.pop("bytes").keys() == {"email", "push"}
+    assert rendered == {
         "template_id": path.split("/")[2],
         "version": 1,
-        "locale": "en",
+        "locales": {"email": "en", "push": "en"},
+        "warnings": [],
         "email": {"subject": "Hello Ada <3", "html": "<p>Ada &lt;3</p>", "text": "Lisboa"},
         "push": {
             "title": "Hello Ada <3",
             "body": "",
             "image": None,
             "link": "https://example.com",
+            "actions": [],
             "data": {},
         },
     }
@@ -55,7 +59,7 @@ async def test_every_channel_is_rendered(templates: httpx.AsyncClient, path: str
 async def test_locale_falls_back(templates: httpx.AsyncClient, path: str) -> None:
     """pt-BR is rendered in pt; a channel that has no pt is rendered in the default locale."""
     rendered = (await templates.post(path, json={"variables": VARIABLES, "locale": "pt-BR"})).json()
-    assert rendered["locale"] == "pt"
+    assert rendered["locales"] == {"email": "pt", "push": "en"}
     assert rendered["email"]["subject"] == "Olá Ada <3"
     assert rendered["push"]["title"] == "Hello Ada <3"
 
@@ -103,6 +107,75 @@ async def test_value_that_does_not_fit(templates: httpx.AsyncClient, fresh_id: C
         "render_failed",
         [("$.content.en.push.title", "push.title (en), line 2: unable to calculate 1 / 0")],
     )
+
+
+async def test_without_values_the_sample_is_used(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str]
+) -> None:
+    """The sample is kept with each version; given values stand in its place, not beside it."""
+    template_id = fresh_id()
+    content = {"en": {"push": {"title": "{{ name }}", "body": "{{ city }}"}}}
+    for name in ("Ada", "Bia"):
+        body = {"content": content, "sample": {"name": name, "city": "Faro"}}
+        answer = await templates.put(f"/templates/{template_id}", json=body)
+        if answer.status_code == 404:
+            await templates.post("/templates", json={"id": template_id, **body})
+    path = f"/templates/{template_id}/render"
+    assert (await templates.post(path, json={})).json()["push"]["title"] == "Bia"
+    assert (await templates.post(path, json={"version": 1})).json()["push"]["title"] == "Ada"
+    assert (await errors_of(templates, path, variables={"name": "Eva"}))[1] == "missing_variable"
+
+
+async def test_draft_is_rendered_as_it_is_now(templates: httpx.AsyncClient, path: str) -> None:
+    """Each rendering of a draft shows its latest words, and publishing shows the same under its number."""
+    template = path.removesuffix("/render")
+    for title in ("first", "second"):
+        content = {"content": {"en": {"push": {"title": title}}}}
+        await templates.put(f"{template}/draft", json=content)
+        rendered = (await templates.post(path, json={"draft": True})).json()
+        assert (rendered["version"], rendered["push"]["title"]) == (2, title)
+    await templates.put(template, json={"content": {"en": {"push": {"title": "third"}}}})
+    assert (await templates.post(path, json={})).json()["push"]["title"] == "third"
+    both = await templates.post(path, json={"draft": True, "version": 1})
+    assert (both.status_code, both.json()["code"]) == (422, "invalid_request")
+
+
+async def test_values_that_do_not_fit_the_schema(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str]
+) -> None:
+    """Every value that the template's schema does not allow is named."""
+    template_id = fresh_id()
+    schema = {
+        "properties": {"count": {"type": "integer"}, "name": {"type": "string"}},
+        "required": ["name"],
+    }
+    body = {"id": template_id, "schema": schema, "content": {"en": {"push": {"title": "{{ name }}"}}}}
+    assert (await templates.post("/templates", json=body)).status_code == 201
+    status, code, errors = await errors_of(
+        templates, f"/templates/{template_id}/render", variables={"count": "two"}
+    )
+    assert (status, code) == (422, "invalid_variables")
+    assert [field for field, _ in errors] == ["$.variables.name", "$.variables.count"]
+
+
+async def test_warnings_and_sizes_come_with_the_rendering(
+    templates: httpx.AsyncClient, fresh_id: Callable[[], str]
+) -> None:
+    """What works and is probably not meant is told: here, marketing that nobody can unsubscribe from."""
+    template_id = fresh_id()
+    content = {"en": {"email": {"subject": "s", "html": "<p>Buy</p>", "text": "Buy"}}}
+    for category in ("marketing", "transactional"):
+        body = {"content": content, "category": category}
+        if category == "marketing":
+            await templates.post("/templates", json={"id": template_id, **body})
+        else:
+            await templates.put(f"/templates/{template_id}", json=body)
+    path = f"/templates/{template_id}/render"
+    marketing = (await templates.post(path, json={"version": 1, "variables": {"extra": 1}})).json()
+    codes = {warning["code"] for warning in marketing["warnings"]}
+    assert codes == {"missing_unsubscribe_link", "unused_variable"}
+    assert marketing["bytes"]["email"] >= len("s<p>Buy</p>Buy")
+    assert (await templates.post(path, json={})).json()["warnings"] == []
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,16 @@ from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import open_database
 from tidings.kit.service import build_app, run_process, serve
 from tidings.rendering import Renderer
-from tidings.templates.api import ROUTES
+from tidings.templates.api import ROUTES, TRIAL_ROUTES
 from tidings.templates.catalogue import Catalogue
+from tidings.templates.comparing import Comparison
+from tidings.templates.partial_store import PartialStore
+from tidings.templates.previewing import Previews
+from tidings.templates.publishing import Publisher
 from tidings.templates.settings import TemplatesSettings
 from tidings.templates.store import TemplateStore
+from tidings.templates.trial import open_trials
+from tidings.templates.writing_store import WritingStore
 
 
 @asynccontextmanager
@@ -25,18 +31,28 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
     tokens = ServiceTokens("templates", settings.service_secret)
     async with (
         open_key_check(settings.gateway_url, partial(tokens.sign, "gateway")) as check_key,
+        open_trials(settings.email_url, partial(tokens.sign, "email")) as trials,
         open_database(settings.database_url, schema="templates", package="tidings.templates") as database,
         open_redis(settings.cache_url) as redis,
     ):
-        store, cache = TemplateStore(database), Cache(redis, "templates:")
+        store, partials, cache = TemplateStore(database), PartialStore(database), Cache(redis, "templates:")
+        catalogue = Catalogue(store, cache)
         yield build_app(
             name="templates",
             version=__version__,
-            routes=ROUTES,
+            routes=[*ROUTES, *(TRIAL_ROUTES if trials else ())],
             authenticator=Authenticator(tokens, check_key),
             checks={"postgresql": database.ping},
             optional_checks={"redis": cache.ping},
-            provides={"store": store, "catalogue": Catalogue(store, cache), "renderer": Renderer()},
+            provides={
+                "store": store,
+                "partials": partials,
+                "catalogue": catalogue,
+                "publishing": Publisher(store, WritingStore(database), partials),
+                "comparison": Comparison(catalogue, store, partials),
+                "previews": Previews(catalogue, partials, Renderer()),
+                "trials": trials,
+            },
         )
 
 

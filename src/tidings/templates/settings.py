@@ -19,3 +19,13 @@ class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
     ]
     cache_url: CacheUrl
     gateway_url: GatewayUrl | None = None
+    email_url: (
+        Annotated[
+            str,
+            Meta(
+                description="the email service, which sends test emails; without it there are none",
+                examples=["http://email:8003"],
+            ),
+        ]
+        | None
+    ) = None
