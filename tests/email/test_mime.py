@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.contracts.codes import Channel
-from tidings.contracts.http import RenderedEmail
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import RenderedEmail
 from tidings.email.mime import ascii_address, build_mime, message_id
 from tidings.kit.ids import now
 

@@ -12,7 +12,7 @@ from simulator.running import Simulator
 from support.parcels import new_message, parcel_of
 from support.servers import free_port
 from tidings.contracts.codes import Channel, ErrorOwner
-from tidings.contracts.http import RenderedEmail
+from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.providers.smtp import SmtpProvider
 from tidings.email.settings import EmailSettings

@@ -11,7 +11,7 @@ from support.parcels import new_message, parcel_of, ready
 from support.polling import eventually
 from support.wire import Wire, wire_to
 from tidings.contracts.codes import Channel, ErrorOwner
-from tidings.contracts.http import RenderedEmail
+from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.providers.smtp import SmtpProvider
 from tidings.email.settings import EmailSettings

@@ -1,15 +1,23 @@
 """`/v1/users…` and `/v1/templates…` behind the gateway's keys."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import httpx
 import pytest
 
-from gateway.conftest import OpenGateway
+from gateway.conftest import API_KEY, OpenGateway
 from gateway.keys import add_key
 from support.servers import free_port
+from support.serving import serving
 from support.world import World, fresh_address
+from tidings.gateway.app import open_app
+from tidings.gateway.settings import GatewaySettings
 
 
 async def test_a_person_is_added_and_read_through_the_gateway(gateway: httpx.AsyncClient) -> None:
@@ -92,3 +100,28 @@ async def test_a_url_that_ends_in_a_slash(open_gateway: OpenGateway, world: Worl
     """An operator may write a service's address with a slash at the end."""
     async with open_gateway(templates_url=f"{world.templates.url}/") as gateway:
         assert (await gateway.get("/v1/templates/welcome")).status_code == 200
+
+
+async def test_an_import_streams_through(settings: GatewaySettings) -> None:
+    """An import is passed on as it comes, both ways: progress comes back while lines still go out."""
+    port = free_port()
+    async with open_app(settings) as app, serving(app, port) as url:
+        lines = [f'{{"external_id": "import-{uuid4()}", "name": "Person {n}"}}\n' for n in range(1_200)]
+        progressed = asyncio.Event()
+
+        async def upload() -> AsyncIterator[bytes]:
+            yield "".join(lines[:600]).encode()
+            await progressed.wait()
+            yield "".join(lines[600:]).encode()
+
+        headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {API_KEY}"}
+        found: list[dict[str, Any]] = []
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{url}/v1/users/import", data=upload(), headers=headers) as answer,
+        ):
+            async for line in answer.content:
+                found.append(json.loads(line))
+                progressed.set()  # only what came back lets the rest go out
+    assert found[0]["progress"]["lines"] == 500
+    assert found[-1]["summary"]["created"] == 1_200

@@ -15,8 +15,10 @@ def statuses(notification: dict[str, Any]) -> list[str]:
 
 async def test_recipient_refused(world: Stack) -> None:
     """A recipient that the server refuses fails at once, with the server's words."""
+    person = {"name": "Rita", "email": "rita@example.com"}
+    user = (await world.http.post(f"{world.gateway}/v1/users", json=person)).json()["id"]
     await world.faults({"provider": "smtp", "smtp_code": 550})
-    settled = await world.wait_settled(await world.accept(request_id="refused"))
+    settled = await world.wait_settled(await world.accept(request_id="refused", user_id=user))
     assert statuses(settled) == ["accepted", "queued", "failed"]
     assert settled["reason"] == "recipient_refused"
     assert settled["timeline"][-1]["detail"].startswith("550 ")

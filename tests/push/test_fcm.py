@@ -18,8 +18,9 @@ from support.parcels import new_message, parcel_of, ready
 from support.servers import free_port
 from tidings.client.http import open_session
 from tidings.contracts.codes import Channel, ErrorOwner
-from tidings.contracts.http import PushToken, RenderedPush
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import RenderedAction, RenderedPush
+from tidings.contracts.users import PushToken
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.kit.ids import now
 from tidings.push.providers.fcm import MAX_TTL_SECONDS, FcmProvider
@@ -98,6 +99,18 @@ async def test_an_app_link_is_data_alone(send: Send, simulator: Simulator, token
     (push,) = await pushes_to(simulator, token)
     assert push["message"]["data"]["link"] == "app://orders/7"
     assert "fcm_options" not in push["message"]["webpush"]
+
+
+async def test_buttons(send: Send, simulator: Simulator, token: str) -> None:
+    """Browsers get buttons to show; apps find the same in the data."""
+    actions = [RenderedAction(id="open", title="Öffnen", link="https://e.example/7")]
+    assert isinstance(await send(RenderedPush(title="Hi", actions=actions)), Taken)
+    (push,) = await pushes_to(simulator, token)
+    shown = push["message"]["webpush"]["notification"]["actions"]
+    assert shown == [{"action": "open", "title": "Öffnen"}]
+    assert json.loads(push["message"]["data"]["actions"]) == [
+        {"id": "open", "title": "Öffnen", "link": "https://e.example/7"}
+    ]
 
 
 async def test_it_lives_no_longer_than_the_notification(send: Send, simulator: Simulator, token: str) -> None:

@@ -4,8 +4,8 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from tidings.contracts.codes import Channel
-from tidings.contracts.http import Contact, Preferences
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.users import Contact, Preferences
 from tidings.delivery.channel import Parcel
 from tidings.kit.ids import now
 

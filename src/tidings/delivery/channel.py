@@ -1,13 +1,14 @@
 """What a channel adds to the pipeline: whom to send to, what to send, and a provider."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from tidings.contracts.codes import Channel as ChannelName
 from tidings.contracts.codes import Reason
-from tidings.contracts.http import Contact, Template
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import CompiledTemplate
+from tidings.contracts.users import Contact
 from tidings.delivery.outcome import Answer, Refused
 
 Content = TypeVar("Content")
@@ -60,14 +61,19 @@ class Channel(Protocol[Content, Target]):
     def provider(self) -> Provider[Content, Target]:
         """The way out."""
 
-    def wanted_by(self, contact: Contact) -> bool:
-        """Whether the person has this channel switched on."""
-
     def targets(self, contact: Contact) -> Sequence[tuple[str, Target]]:
         """The person's addresses or devices, each with a key that stays the same over retries."""
 
-    def render(self, template: Template, message: DeliveryMessage, contact: Contact) -> Content | None:
+    def render(
+        self,
+        template: CompiledTemplate,
+        message: DeliveryMessage,
+        contact: Contact,
+        provided: Mapping[str, str],
+    ) -> Content | None:
         """The message in the person's language; None when the template has no form for this channel.
+
+        `provided` are values of the platform's own, such as the link to unsubscribe.
 
         Raises:
             RenderError: the variables do not fit the template.

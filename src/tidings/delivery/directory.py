@@ -4,8 +4,9 @@ from tidings.client.http import RemoteProblem, RemoteUnavailable
 from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
 from tidings.contracts.codes import Reason
-from tidings.contracts.http import Contact, Template
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import CompiledTemplate
+from tidings.contracts.users import Category, Contact
 from tidings.delivery.outcome import Failed, Retry
 
 SERVICE_DOWN_SECONDS = 5.0
@@ -28,7 +29,7 @@ class Directory:
             return Failed(Reason.UNKNOWN_USER, f"There is no user {message.user_id}")
         return contact
 
-    async def template(self, message: DeliveryMessage) -> Template | Failed | Retry:
+    async def template(self, message: DeliveryMessage) -> CompiledTemplate | Failed | Retry:
         """The template at the version that the notification pins, else the newest."""
         try:
             if message.template_version is None:
@@ -40,6 +41,10 @@ class Directory:
         if template is None:
             return Failed(Reason.UNKNOWN_TEMPLATE, f"There is no template {message.template_id}")
         return template
+
+    def category(self, category_id: str) -> Category:
+        """A category as of the last contact look-up; where there is none of that name, the defaults."""
+        return self._users.categories.get(category_id) or Category(id=category_id, name=category_id)
 
 
 def service_down(service: str, error: Exception) -> Retry:

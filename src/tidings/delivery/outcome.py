@@ -19,15 +19,17 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A provider did not take the message, and who owns the reason (`protocols`: failure classes).
+    """A provider did not take the message, and who owns the reason.
 
-    `retry_after` is in seconds, where the provider asked for it.
+    `retry_after` is in seconds, where the provider asked for it. `dead`: the provider is sure that
+    the address or device is gone for good, so that nothing shall be sent to it again.
     """
 
     provider: str
     owner: ErrorOwner
     detail: str
     retry_after: float | None = None
+    dead: bool = False
 
 
 Answer = Taken | Refused

@@ -10,11 +10,15 @@ from msgspec import structs
 
 from tidings.client.http import RemoteUnavailable
 from tidings.contracts.codes import ErrorOwner, Reason
-from tidings.contracts.http import Contact, Template
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import CompiledTemplate
+from tidings.contracts.users import Category, Contact
+from tidings.delivery import consent
 from tidings.delivery.channel import Channel, Content, Parcel, Target
 from tidings.delivery.directory import Directory, service_down
+from tidings.delivery.frequency import FrequencyCaps
 from tidings.delivery.ledger import Claim, Ledger, LedgerUnavailable
+from tidings.delivery.links import RecipientLinks
 from tidings.delivery.outcome import (
     Ambiguous,
     Expired,
@@ -47,10 +51,19 @@ class _AlreadyHandled(Exception):
 class Pipeline(Generic[Content, Target]):
     """Runs one channel's deliveries. It keeps nothing between messages but its collaborators."""
 
-    def __init__(self, channel: Channel[Content, Target], directory: Directory, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        channel: Channel[Content, Target],
+        directory: Directory,
+        ledger: Ledger,
+        caps: FrequencyCaps,
+        links: RecipientLinks,
+    ) -> None:
         self._channel = channel
         self._directory = directory
         self._ledger = ledger
+        self._caps = caps
+        self._links = links
 
     async def deliver(self, message: DeliveryMessage, *, redelivered: bool) -> Outcome:
         """Try once. `redelivered`: an earlier delivery may have got anywhere before its process died."""
@@ -78,6 +91,8 @@ class Pipeline(Generic[Content, Target]):
             return Failed(
                 self._channel.no_target, f"The user has nothing that {self._channel.name} could be sent to"
             )
+        if await self._is_capped(message, composed):
+            return Suppressed(Reason.FREQUENCY_CAPPED, "The user has got as many as they want for now")
         outcomes = await asyncio.gather(
             *(
                 self._send(
@@ -97,18 +112,30 @@ class Pipeline(Generic[Content, Target]):
         )
         if not isinstance(contact, Contact):
             return contact
-        if not self._channel.wanted_by(contact):
-            return Suppressed(Reason.CHANNEL_SWITCHED_OFF, f"The user switched {self._channel.name} off")
-        if not isinstance(template, Template):
+        if not isinstance(template, CompiledTemplate):
             return template
+        category = self._directory.category(template.category)
+        refused = consent.refusal(message, contact, category, self._channel.name, now())
+        if refused is not None:
+            return refused
         try:
-            content = self._channel.render(template, message, contact)
+            provided = self._links.of(contact.user_id, category)
+            content = self._channel.render(template, message, contact, provided)
         except RenderError as error:
             return Failed(Reason.RENDER_FAILED, str(error))
         if content is None:
             words = f"Version {template.version} of {template.id} has no {self._channel.name} form"
             return Failed(Reason.TEMPLATE_LACKS_CHANNEL, words)
-        return _Composed(contact, content)
+        return _Composed(contact, category, content)
+
+    async def _is_capped(self, message: DeliveryMessage, composed: "_Composed[Content]") -> bool:
+        contact = composed.contact
+        return not composed.category.required and not await self._caps.admits(
+            contact.user_id,
+            self._channel.name,
+            message.notification_id,
+            contact.preferences.frequency_caps,
+        )
 
     async def _send(self, key: str, parcel: Parcel[Content, Target], *, redelivered: bool) -> Outcome:
         notification_id = parcel.message.notification_id
@@ -166,6 +193,7 @@ class Pipeline(Generic[Content, Target]):
 @dataclass(frozen=True, slots=True)
 class _Composed(Generic[Content]):
     contact: Contact
+    category: Category
     content: Content
 
 

@@ -16,6 +16,13 @@ class ChannelSettings(HttpSettings, frozen=True, kw_only=True):
     cache_url: CacheUrl
     users_url: UsersUrl
     templates_url: TemplatesUrl
+    public_url: Annotated[
+        str,
+        Meta(
+            description="the gateway as recipients reach it, for the links in messages",
+            examples=["https://notify.example.com"],
+        ),
+    ] = "http://127.0.0.1:8000"
     retry_delays: RetryDelays = RETRY_DELAYS
     max_attempts: Annotated[
         int, Meta(ge=1, le=100, description="attempts before a dead letter", examples=["8"])

@@ -14,8 +14,8 @@ from uuid import UUID
 
 import idna
 
-from tidings.contracts.http import RenderedEmail
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import RenderedEmail
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LINE_BREAK = re.compile(r"\r\n?|\n")

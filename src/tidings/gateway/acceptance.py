@@ -14,8 +14,9 @@ from tidings.client.http import RemoteProblem, RemoteUnavailable
 from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
 from tidings.contracts.codes import Status
-from tidings.contracts.http import Accepted, NewNotification, Template
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.notifications import Accepted, NewNotification
+from tidings.contracts.templates import CompiledTemplate
 from tidings.gateway.dispatch import Dispatcher
 from tidings.gateway.store import Dispatch, GatewayStore, Receipt, Submission
 from tidings.kit.auth import Principal
@@ -23,6 +24,7 @@ from tidings.kit.batching import Batcher
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.kit.ids import new_id, now
 from tidings.kit.telemetry import trace_headers
+from tidings.rendering.variables import check_variables
 
 KNOWN_USER_SECONDS = 60
 
@@ -188,7 +190,10 @@ def _fingerprint(request: NewNotification, key: str) -> bytes:
     return sha256(encoded).digest()
 
 
-def _check_variables(request: NewNotification, template: Template) -> None:
+def _check_variables(request: NewNotification, template: CompiledTemplate) -> None:
+    if template.archived:
+        words = f"The template {template.id} is archived; restore it, or use another one"
+        raise _unprocessable("archived_template", "$.template_id", words)
     needed = template.variables.get(request.channel)
     if needed is None:
         words = f"Version {template.version} of {template.id} has no {request.channel} form"
@@ -201,6 +206,14 @@ def _check_variables(request: NewNotification, template: Template) -> None:
             errors=[
                 FieldFault(field=f"$.variables.{name}", message="This value is missing") for name in missing
             ],
+        )
+    faults = check_variables(template.schema, request.variables) if template.schema is not None else []
+    if faults:
+        raise Unprocessable(
+            f"The variables do not fit version {template.version} of {template.id}: "
+            + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
+            code="invalid_variables",
+            errors=[FieldFault(field=fault.path, message=fault.message) for fault in faults],
         )
 
 

@@ -9,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from tidings.contracts.http import Accepted, KeyCheck, KeyOwner, NewNotification, Notification, Notifications
+from tidings.contracts.keys import KeyCheck, KeyOwner
+from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.keys import ApiKeys
 from tidings.gateway.store import GatewayStore
@@ -33,7 +34,8 @@ Limit = Annotated[int, QueryParameter(ge=1, le=200, description="how many notifi
 
 UNPROCESSABLE = (
     "`invalid_request`, `missing_request_id`, `unknown_user`, `unknown_template`, `template_lacks_channel`,"
-    " `missing_variable`, `naive_time`, `already_expired` or `idempotency_key_reused`:"
+    " `archived_template`, `missing_variable`, `invalid_variables`, `naive_time`, `already_expired` or"
+    " `idempotency_key_reused`:"
     " `errors` names each field at fault"
 )
 

@@ -13,9 +13,12 @@ from tidings.client.users import UsersClient
 from tidings.contracts.queues import topology
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.api import ROUTES
+from tidings.gateway.dead_letter_store import DeadLetterStore
+from tidings.gateway.dead_letters import recording_dead_letters
 from tidings.gateway.dispatch import open_dispatcher
-from tidings.gateway.forwarding import Forwarder, forwarded
+from tidings.gateway.forwarding import Forwarder, forwarding_routes
 from tidings.gateway.keys import ApiKeys
+from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
 from tidings.gateway.tracking import tracking
@@ -52,6 +55,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         open_broker(settings.broker_url, tiers) as broker,
         open_dispatcher(GatewayStore(database), broker) as dispatcher,
         tracking(GatewayStore(database), broker, limit=settings.shutdown_seconds),
+        recording_dead_letters(DeadLetterStore(database), broker, limit=settings.shutdown_seconds),
     ):
         store = GatewayStore(database)
         api_keys = ApiKeys(store)
@@ -66,7 +70,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         yield build_app(
             name="gateway",
             version=tidings.__version__,
-            routes=[*ROUTES, *map(forwarded, services)],
+            routes=[*ROUTES, *PUBLIC_PAGES, *forwarding_routes()],
             authenticator=Authenticator(tokens, api_keys.check),
             checks={"postgresql": store.ping},
             optional_checks={"broker": broker.ping},
@@ -75,5 +79,6 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
                 "store": store,
                 "api_keys": api_keys,
                 "forwarder": Forwarder(session, tokens, services),
+                "public_pages": PublicPages(session, settings.users_url),
             },
         )

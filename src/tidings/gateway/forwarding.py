@@ -1,20 +1,30 @@
-"""`/v1/users…` and `/v1/templates…`: the same API as their services have, behind the gateway's keys."""
+"""`/v1/users…`, `/v1/templates…` and their like: the services' own API, behind the gateway's keys."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 
 import aiohttp
-from litestar import Request, Response, route
+from litestar import Request, route
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from yarl import URL
 
 from tidings.kit.auth import Principal, ServiceTokens, authenticated
+from tidings.kit.duplex import DuplexResponse
 from tidings.kit.errors import Unavailable
 from tidings.kit.telemetry import trace_headers
 
-SECONDS = 10
-KEPT_HEADERS = ("content-type", "location", "retry-after")
+LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=10)
+"""An import may take minutes, but never ten seconds without a sign of life."""
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+ASKED_HEADERS = ("content-type", "content-length", "if-match", "if-none-match", "accept")
+ANSWERED_HEADERS = ("content-type", "location", "retry-after", "etag", "cache-control", "vary")
+FORWARDED = {"users": ("users", "categories", "suppressions"), "templates": ("templates", "partials")}
+"""What each service answers under `/v1`."""
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Forwarder:
@@ -27,53 +37,76 @@ class Forwarder:
         self._tokens = tokens
         self._services = services
 
-    async def forward(self, service: str, request: Request[Principal, None, State]) -> Response[bytes]:
-        """The service's own answer, whatever it is.
+    async def forward(self, service: str, request: Request[Principal, None, State]) -> ASGIResponse:
+        """The service's own answer, whatever it is. Bodies are passed on as they come, both ways.
 
         Raises:
             Unavailable: the service does not answer.
         """
-        path = request.scope["raw_path"].decode("ascii").removeprefix("/v1")
-        query = request.scope["query_string"].decode("ascii")
-        base = self._services[service].rstrip("/")
-        # Taken as it is: a client that resolves dot segments would climb out of the service's own paths.
-        url = URL(f"{base}{path}{'?' if query else ''}{query}", encoded=True)
         token = self._tokens.sign(service, sorted(request.user.scopes))
-        headers = {**trace_headers(), "Authorization": f"Bearer {token}"}
-        if "content-type" in request.headers:
-            headers["Content-Type"] = request.headers["content-type"]
+        headers = {name: request.headers[name] for name in ASKED_HEADERS if name in request.headers}
+        headers |= {**trace_headers(), "Authorization": f"Bearer {token}"}
         try:
-            async with self._session.request(
+            answer = await self._session.request(
                 request.method,
-                url,
-                data=await request.body(),
+                self._url(service, request),
+                data=request.stream() if request.method in {"POST", "PUT", "PATCH"} else None,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=SECONDS),
+                timeout=LIMIT,
                 allow_redirects=False,
-            ) as answer:
-                body = await answer.read()
+            )
+            return await _passed_on(answer)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(
                 f"The {service} service does not answer now", code=f"{service}_unavailable"
             ) from error
-        kept = {name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers}
-        media_type = kept.pop("content-type", "application/json")
-        return Response(body, status_code=answer.status, headers=kept, media_type=media_type)
+
+    def _url(self, service: str, request: Request[Principal, None, State]) -> URL:
+        path = request.scope["raw_path"].decode("ascii").removeprefix("/v1")
+        query = request.scope["query_string"].decode("ascii")
+        base = self._services[service].rstrip("/")
+        # Taken as it is: a client that resolves dot segments would climb out of the service's own paths.
+        return URL(f"{base}{path}{'?' if query else ''}{query}", encoded=True)
 
 
-def forwarded(service: str) -> HTTPRouteHandler:
-    """A route for everything below `/v1/<service>`."""
+async def _passed_on(answer: aiohttp.ClientResponse) -> ASGIResponse:
+    kept = {name: answer.headers[name] for name in ANSWERED_HEADERS if name in answer.headers}
+    media_type = kept.pop("content-type", None)
+    if (
+        answer.content_length is None and answer.status not in WITHOUT_BODY
+    ):  # as of an import, which answers while it is still being sent
+        return DuplexResponse(
+            iterator=_chunks(answer), status_code=answer.status, headers=kept, media_type=media_type
+        )
+    return ASGIResponse(
+        body=await answer.read(), status_code=answer.status, headers=kept, media_type=media_type
+    )
+
+
+async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async with answer:
+        async for chunk in answer.content.iter_any():
+            yield chunk
+
+
+def forwarding_routes() -> list[HTTPRouteHandler]:
+    """A route for each name below `/v1` that is another service's."""
+    return [_route(service, name) for service, names in FORWARDED.items() for name in names]
+
+
+def _route(service: str, name: str) -> HTTPRouteHandler:
 
     @route(
-        [f"/v1/{service}", f"/v1/{service}/{{rest:path}}"],
+        [f"/v1/{name}", f"/v1/{name}/{{rest:path}}"],
         http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
         guards=[authenticated],
         status_code=200,
         include_in_schema=False,
+        request_max_body_size=MAX_BODY_BYTES,
     )
     async def hand_on(
         request: Request[Principal, None, State], forwarder: NamedDependency[Forwarder]
-    ) -> Response[bytes]:
+    ) -> ASGIResponse:
         return await forwarder.forward(service, request)
 
     return hand_on

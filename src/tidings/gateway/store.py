@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from tidings.contracts.codes import Channel, Reason, Status
-from tidings.contracts.http import Notification, TimelineEvent
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
+from tidings.contracts.notifications import Notification, TimelineEvent
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 

@@ -1,13 +1,14 @@
 """Push as the pipeline sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from tidings.client.users import UsersClient
 from tidings.contracts.codes import Channel, Reason
-from tidings.contracts.http import Contact, PushToken, RenderedPush, Template
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.templates import CompiledTemplate, RenderedPush
+from tidings.contracts.users import Contact, PushToken
 from tidings.delivery.channel import Parcel
 from tidings.delivery.outcome import Refused
 from tidings.push.providers import PushProvider
@@ -27,17 +28,20 @@ class PushChannel:
         self._users = users
         self.provider = provider
 
-    def wanted_by(self, contact: Contact) -> bool:
-        """Whether the person has push switched on."""
-        return contact.preferences.push
-
     def targets(self, contact: Contact) -> Sequence[tuple[str, PushToken]]:
         """The devices that this provider reaches, by the id of their registration."""
         return [(str(token.id), token) for token in contact.tokens if token.provider == self.provider.name]
 
-    def render(self, template: Template, message: DeliveryMessage, contact: Contact) -> RenderedPush | None:
+    def render(
+        self,
+        template: CompiledTemplate,
+        message: DeliveryMessage,
+        contact: Contact,
+        provided: Mapping[str, str],
+    ) -> RenderedPush | None:
         """The notification in the language asked for, else the person's, else the template's."""
-        return self._renderer.push(template, message.variables, (message.locale, contact.locale))
+        locales = (message.locale, contact.locale)
+        return self._renderer.push(template, message.variables, locales, provided)
 
     async def recipient_refused(self, parcel: Parcel[RenderedPush, PushToken], refused: Refused) -> None:
         """Deregister the device: the provider said that its token is dead.

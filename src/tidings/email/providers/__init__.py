@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tidings.contracts.http import RenderedEmail
+from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.channel import Provider
 from tidings.email.providers.smtp import SmtpProvider
 from tidings.email.settings import EmailSettings

@@ -5,12 +5,12 @@ from email.utils import parseaddr
 import aiosmtplib
 
 from tidings.contracts.codes import ErrorOwner
-from tidings.contracts.http import RenderedEmail
+from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.channel import BeforeBody, Parcel
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.mime import ascii_address, build_mime
 from tidings.email.providers.smtp_pool import SmtpPool
-from tidings.email.providers.smtp_replies import Stage, owner_of_reply
+from tidings.email.providers.smtp_replies import Stage, names_dead_mailbox, owner_of_reply
 from tidings.email.settings import EmailSettings
 from tidings.kit.ids import now
 
@@ -55,7 +55,8 @@ class SmtpProvider:
                 answer = await smtp.data(body, timeout=self._settings.smtp_data_seconds)
         except aiosmtplib.SMTPResponseException as reply:
             owner = owner_of_reply(reply.code, reply.message, stage)
-            return Refused(self.name, owner, _words(reply.code, reply.message))
+            dead = owner is ErrorOwner.RECIPIENT and names_dead_mailbox(reply.code, reply.message)
+            return Refused(self.name, owner, _words(reply.code, reply.message), dead=dead)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return self._lost(error, stage)
         return Taken(provider=self.name, detail=_words(answer.code, answer.message), at=now())

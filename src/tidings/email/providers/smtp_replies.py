@@ -38,6 +38,16 @@ def owner_of_reply(code: int, text: str, stage: Stage) -> ErrorOwner:
     return _owner_of_permanent(code, subject, stage)
 
 
+def names_dead_mailbox(code: int, text: str) -> bool:
+    """Whether a reply says for sure that the mailbox is gone: only an enhanced code does."""
+    enhanced = _ENHANCED.search(text)
+    return (
+        code >= _PERMANENT
+        and enhanced is not None
+        and f"{int(enhanced[2])}.{int(enhanced[3])}" in _DEAD_MAILBOX
+    )
+
+
 def _is_throttle(code: int, subject: str) -> bool:
     return code in {450, 452} or subject in {_MAILBOX_FULL, _TOO_MANY_RECIPIENTS, "7.28"}
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import aiohttp
 
-from tidings.contracts.http import PushToken, RenderedPush
+from tidings.contracts.templates import RenderedPush
+from tidings.contracts.users import PushToken
 from tidings.delivery.channel import Provider
 from tidings.push.providers.fcm import FcmProvider
 from tidings.push.settings import PushSettings

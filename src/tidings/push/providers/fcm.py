@@ -11,7 +11,8 @@ import aiohttp
 import msgspec
 
 from tidings.contracts.codes import ErrorOwner
-from tidings.contracts.http import PushToken, RenderedPush
+from tidings.contracts.templates import RenderedPush
+from tidings.contracts.users import PushToken
 from tidings.delivery.channel import BeforeBody, Parcel
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.kit.ids import now
@@ -104,6 +105,11 @@ def fcm_message(parcel: Parcel[RenderedPush, PushToken]) -> dict[str, Any]:
         "apns": {"headers": {"apns-collapse-id": notification_id}},
         "webpush": {"notification": {"tag": notification_id}},
     }
+    if content.actions:
+        # Apps build their buttons from the data; browsers show them by themselves.
+        data["actions"] = msgspec.json.encode(content.actions).decode()
+        buttons = [{"action": action.id, "title": action.title} for action in content.actions]
+        message["webpush"]["notification"]["actions"] = buttons
     if content.link and content.link.startswith("https://"):
         message["webpush"]["fcm_options"] = {"link": content.link}
     expires_at = parcel.message.expires_at
