@@ -1,8 +1,6 @@
 """The commands and their options."""
 
 import asyncio
-import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -11,42 +9,15 @@ import click
 
 from tidings import __version__
 from tidings.cli.errors import CannotContinue
-from tidings.cli.home import DEFAULT_HOME, Home
+from tidings.cli.options import home_option, target_options
 from tidings.cli.ports import SERVICES
+from tidings.cli.templates.commands import templates
 
 if TYPE_CHECKING:
     from tidings.cli.target import Target
 
 # What a command needs is imported when it runs, so that the others, and --help, do not wait for it.
 # ruff: noqa: PLC0415
-
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="TIDINGS_HOME",
-    default=DEFAULT_HOME,
-    show_default=True,
-    help="Folder with the data, secrets and logs of `tidings up`.",
-)
-
-
-def target_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command have a `target`: the gateway named by options, or the one of a running `tidings up`."""
-
-    @home_option
-    @click.option("--url", envvar="TIDINGS_URL", help="The gateway. [default: that of `tidings up`]")
-    @click.option(
-        "--api-key",
-        envvar="TIDINGS_API_KEY",
-        help="Better given as TIDINGS_API_KEY. [default: that of `tidings up`]",
-    )
-    @functools.wraps(command)
-    def with_target(*, home: Path, url: str | None, api_key: str | None, **options: object) -> None:
-        from tidings.cli.target import find_target
-
-        command(target=find_target(Home(home), url, api_key), **options)
-
-    return with_target
 
 
 class _Commands(click.Group):
@@ -167,7 +138,7 @@ def send(
     from tidings.cli.sending import parse_variables
     from tidings.cli.sending import send as send_one
     from tidings.contracts.codes import Channel
-    from tidings.contracts.http import NewNotification
+    from tidings.contracts.notifications import NewNotification
 
     notification = NewNotification(
         channel=Channel(channel),
@@ -196,3 +167,6 @@ def status(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(notification)))
     else:
         show(notification)
+
+
+app.add_command(templates)

@@ -1,22 +1,19 @@
 """`tidings send` and `tidings status`: the public API from a terminal."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from time import monotonic
 from uuid import UUID
 
-import structlog
 from rich.console import Console
 from rich.table import Table
 
+from tidings.cli.answers import explained
 from tidings.cli.errors import CannotContinue
 from tidings.cli.target import Target
 from tidings.client.gateway import GatewayClient
-from tidings.client.http import RemoteProblem, RemoteUnavailable
 from tidings.contracts.codes import Status
-from tidings.contracts.http import NewNotification, Notification
+from tidings.contracts.notifications import NewNotification, Notification
 
 ASK_EVERY = 0.1
 SUCCEEDED = {Status.SENT, Status.DELIVERED}
@@ -46,12 +43,13 @@ async def send(target: Target, notification: NewNotification, *, wait: float | N
     Raises:
         CannotContinue: refused, no answer, or not settled in time.
     """
-    async with _connect(target) as gateway:
-        accepted = await gateway.send(notification)
-        if wait is None:
-            Console().out(str(accepted.id), highlight=False)
-            return True
-        settled = await _follow(gateway, accepted.id, wait)
+    with explained(target.url):
+        async with GatewayClient.open(target.url, target.api_key) as gateway:
+            accepted = await gateway.send(notification)
+            if wait is None:
+                Console().out(str(accepted.id), highlight=False)
+                return True
+            settled = await _follow(gateway, accepted.id, wait)
     show(settled)
     return settled.status in SUCCEEDED
 
@@ -62,8 +60,9 @@ async def fetch(target: Target, notification_id: UUID) -> Notification:
     Raises:
         CannotContinue: it is not known, or there is no answer.
     """
-    async with _connect(target) as gateway:
-        return await gateway.notification(notification_id)
+    with explained(target.url):
+        async with GatewayClient.open(target.url, target.api_key) as gateway:
+            return await gateway.notification(notification_id)
 
 
 def show(notification: Notification) -> None:
@@ -103,22 +102,3 @@ def _now(notification: Notification) -> str:
     last = notification.timeline[-1] if notification.timeline else None
     detail = f": {last.detail}" if last and last.detail else ""
     return f"{notification.status}{detail}"
-
-
-@asynccontextmanager
-async def _connect(target: Target) -> AsyncIterator[GatewayClient]:
-    # The client logs its retries, and here the outcome is all that matters.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        async with GatewayClient.open(target.url, target.api_key) as gateway:
-            yield gateway
-    except RemoteProblem as error:
-        problem = error.problem
-        faults = "".join(f"\n  {fault.field}: {fault.message}" for fault in problem.errors)
-        raise CannotContinue(f"{problem.detail} ({problem.code}){faults}") from error
-    except RemoteUnavailable as error:
-        if isinstance(error.__cause__, OSError):
-            raise CannotContinue(
-                f"Nothing answers at {target.url}. Start it with `tidings up`, or name another with --url."
-            ) from error
-        raise CannotContinue(str(error)) from error

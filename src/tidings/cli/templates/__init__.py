@@ -1,0 +1,1 @@
+"""`tidings templates`: a folder of files, so that templates live in git, and the server they go to."""
