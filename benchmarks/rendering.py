@@ -1,6 +1,7 @@
 """How long it takes to fill in a template, in one process: `.venv/bin/python benchmarks/rendering.py`.
 
-Order confirmations of 4 KiB of compiled html: prose with a name, a table, and money and dates. Each figure is the best of several rounds, so that other work on the machine counts less.
+Order confirmations of 4 KiB of compiled html: prose with a name, then a table, then money and dates.
+Each figure is the best of several rounds, so that other work on the machine counts less.
 """
 
 import timeit

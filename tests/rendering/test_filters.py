@@ -94,18 +94,15 @@ def test_missing_value_is_not_shown_as_nothing(make_push: Make) -> None:
         Renderer().push(make_push("{{ user.born|date }}"), {"user": {}})
 
 
+NUMBERS = st.integers() | st.floats() | st.decimals().map(str)
+OTHERS = st.none() | st.booleans() | st.text() | st.lists(st.integers())
+FILTERS = ["date", "time", "datetime", "number", "percent", "currency('EUR')", "number(9)", "percent(9)"]
+
+
 @settings(deadline=None)
 @given(
-    value=st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.decimals().map(str)
-    | st.text()
-    | st.lists(st.integers()),
-    name=st.sampled_from(
-        ["date", "time", "datetime", "number", "percent", "currency('EUR')", "number(9)", "percent(9)"]
-    ),
+    value=NUMBERS | OTHERS,
+    name=st.sampled_from(FILTERS),
     locale=st.sampled_from(["en", "ar", "pt-BR", "zh-Hant"]),
 )
 def test_no_value_breaks_more_than_the_render(

@@ -89,3 +89,12 @@ def test_markup_that_never_ends_is_left_alone() -> None:
     for opened in ("<!--", "<a ", '<a x="', "<style>", "<title><style>", "<"):
         html = "<style>p { margin: 0 }</style>" + opened * 20_000
         assert form(html=html).html == html
+
+
+def test_space_in_a_tag_costs_no_more_than_its_length() -> None:
+    """A tag that is almost all white space is read once, wherever it stands."""
+    space = " " * 100_000
+    include = f"{{% include{space}'a'{space}ignore{space}missing{space}%}}"
+    source = f"{{%{space}if{space}x{space}%}}{include}{{% endif %}}"
+    email = form(html=f"<p{space}>{source}<a href='{source}'{space}=>", text=source)
+    assert email.text == source.replace(include, "")

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tidings import rendering
 from tidings.contracts.codes import Channel
 from tidings.contracts.templates import EmailContent, TemplateContent
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.rendering import Fault, check_schema, check_variables
-from tidings.rendering.engine import Engine, EngineError
 from tidings.rendering.fields import form_of
 from tidings.templates.compiling import Compiled, compile_content
 
@@ -50,12 +50,9 @@ def check_partial(source: str) -> None:
     Raises:
         Unprocessable: `template_does_not_compile`.
     """
-    if "\0" in source:
-        raise _does_not_compile([_fault("$.source", f"the partial {NUL}")])
-    try:
-        Engine().compile(source, html=True)
-    except EngineError as error:
-        raise _does_not_compile([_fault("$.source", f"the partial, {error}")]) from error
+    faults = rendering.check_partial(source)
+    if faults:
+        raise _does_not_compile(field_faults(faults))
 
 
 def field_faults(faults: Sequence[Fault]) -> list[FieldFault]:

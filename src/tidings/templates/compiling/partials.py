@@ -24,6 +24,7 @@ _NAME = r"\(?\s*(?:\"([^\"\\]*)\"|'([^'\\]*)')\s*\)?"
 _NAMED = re.compile(rf"{_NAME}(\s+ignore\s+missing)?\s*")
 _IMPORTED = re.compile(rf"{_NAME}\s+(?:as|import)\b.*", re.DOTALL)
 _SUPER = re.compile(r"\{\{\s*super\(\)\s*\}\}")
+_BINDING = frozenset({"set", "import", "from", "macro", "include"})
 _PRINTS = {"call": "endcall", "filter": "endfilter"}
 
 
@@ -115,7 +116,14 @@ class Expansion:
     ) -> Iterator[str]:
         self._step()
         block, *behind = versions
-        yield from self._write(block.inside, trail, overrides, behind)
+        inside = self._write(block.inside, trail, overrides, behind)
+        if any(isinstance(node, str) and Statement(node).word in _BINDING for node in block.inside):
+            # The names that a block binds are its own.
+            yield "{% with %}"
+            yield from inside
+            yield "{% endwith %}"
+        else:
+            yield from inside
 
     def _write_statement(self, tag: str, trail: tuple[str, ...]) -> Iterator[str]:
         statement = Statement(tag)

@@ -15,15 +15,15 @@ TAG = (
 TAGS = re.compile(f"({TAG})", re.DOTALL)
 
 _SIGNS = frozenset("-+")
-_STATEMENT = re.compile(r"\{%[-+]?\s*(\w+)\s*(.*?)\s*[-+]?%\}", re.DOTALL)
 
 
 class Statement:
-    """A `{% … %}`: its first word and the rest of it; of anything else, nothing."""
+    """A `{% … %}`: its first word, and the rest with single spaces; of anything else, nothing."""
 
     def __init__(self, tag: str) -> None:
-        found = _STATEMENT.fullmatch(tag)
-        self.word, self.rest = found.groups() if found else ("", "")
+        words = tag[2:-2].strip("-+").split() if is_statement(tag) else []
+        self.word = words[0] if words else ""
+        self.rest = " ".join(words[1:])
 
 
 def trimmed(source: str) -> list[str]:
