@@ -48,7 +48,7 @@ that finds a variable missing or malformed names it, with an example, and ends w
 anything. Times are in seconds.
 """
 _UP = """\
-## `tidings up`, `tidings send` and `tidings status`
+## `tidings up`, `send`, `status` and `templates`
 
 `tidings up` starts every service with settings of its own choice. Variables that you set win, except the
 services' `DATABASE_URL`, which it makes itself: one role per service.
@@ -109,7 +109,7 @@ def _value(hint: Any) -> str:  # noqa: ANN401 - the same
     if get_origin(plain) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(plain))
     if get_origin(plain) is tuple:
-        return f"{_KINDS[get_args(plain)[0]]}s, separated by commas"
+        return f"{_KINDS[_plain(get_args(plain)[0])]}s, separated by commas"
     return ", ".join([_KINDS[plain], *_limits(_meta(hint))])
 
 
@@ -127,7 +127,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "**required**"
     if field.default is NODEFAULT:
         return "made at start"
-    if field.default is None:
+    if field.default in {None, ()}:
         return "none"
     if isinstance(field.default, tuple):
         return f"`{','.join(f'{part:g}' for part in field.default)}`"
@@ -151,14 +151,23 @@ def _plain(hint: Any) -> Any:  # noqa: ANN401 - the same
 
 def _option_rows() -> Iterator[str]:
     named: dict[str, tuple[list[str], str]] = {}
-    for command in app.commands.values():
-        for option in command.params:
-            if isinstance(option, click.Option) and isinstance(option.envvar, str):
-                commands, _ = named.setdefault(option.envvar, ([], option.help or ""))
-                commands.append(f"`{command.name} {option.opts[-1]}`")
+    for name, option in _options():
+        if isinstance(option.envvar, str):
+            commands, _ = named.setdefault(option.envvar, ([], option.help or ""))
+            words = f"`{name} {option.opts[-1]}`"
+            if words not in commands:
+                commands.append(words)
     for variable, (options, words) in named.items():
         yield f"| `{variable}` | {', '.join(options)} | {words} |\n"
     yield "| `TIDINGS_<SERVICE>_PORT`, `TIDINGS_SIMULATOR_SMTP_PORT` | | the ports, without `--port-base` |\n"
+
+
+def _options() -> Iterator[tuple[str, click.Option]]:
+    for name, command in app.commands.items():
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *inner):
+            shown = name if one is command else f"{name} …"
+            yield from ((shown, option) for option in one.params if isinstance(option, click.Option))
 
 
 if __name__ == "__main__":
