@@ -3,10 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from support.postgres import PostgresNode
 from support.servers import SERVICE_SECRET, ValkeyNode, create_database, provision
 from tidings.kit.auth import ServiceTokens
+
+# A slow machine is no failure: timing belongs in benchmarks/.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

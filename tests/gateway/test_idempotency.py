@@ -154,7 +154,7 @@ async def test_keys_of_two_callers_do_not_meet(
     assert mine.json()["id"] != theirs.json()["id"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(variables=st.dictionaries(text, values, max_size=4), seed=st.integers(0, 2**32))
 async def test_what_means_the_same_is_replayed(
     gateway: httpx.AsyncClient, new_body: NewBody, variables: dict[str, Any], seed: int
@@ -170,7 +170,7 @@ async def test_what_means_the_same_is_replayed(
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(one=st.dictionaries(text, values, max_size=3), other=st.dictionaries(text, values, max_size=3))
 async def test_what_differs_in_a_value_conflicts(
     gateway: httpx.AsyncClient, new_body: NewBody, one: dict[str, Any], other: dict[str, Any]

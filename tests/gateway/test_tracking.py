@@ -93,7 +93,7 @@ def jumbled(draw: st.DrawFn) -> tuple[list[tuple[Status, int, Reason | None]], l
     return life, [order[start:end] for start, end in pairwise(edges)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrival=jumbled())
 async def test_reports_in_any_order_end_in_one_state(
     gateway: httpx.AsyncClient,

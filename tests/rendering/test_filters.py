@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.contracts.templates import CompiledTemplate, LocalForms, PushForm
@@ -99,7 +99,6 @@ OTHERS = st.none() | st.booleans() | st.text() | st.lists(st.integers())
 FILTERS = ["date", "time", "datetime", "number", "percent", "currency('EUR')", "number(9)", "percent(9)"]
 
 
-@settings(deadline=None)
 @given(
     value=NUMBERS | OTHERS,
     name=st.sampled_from(FILTERS),

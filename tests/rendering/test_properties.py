@@ -2,7 +2,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from html import unescape
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidings.contracts.templates import CompiledTemplate, LocalContent, PushContent
@@ -22,7 +22,6 @@ SOURCES = st.lists(st.sampled_from([*TAGS, *PARTS]), max_size=12).map("".join)
 renderer = Renderer()
 
 
-@settings(deadline=None)
 @given(value=st.text())
 def test_html_is_escaped_and_nothing_else_is(make_email: Make, value: str) -> None:
     """No value can open a tag, close an attribute or start an entity; unescaping gives it back."""
@@ -34,7 +33,6 @@ def test_html_is_escaped_and_nothing_else_is(make_email: Make, value: str) -> No
     assert unescape(rendered.html) == value
 
 
-@settings(deadline=None)
 @given(value=JSON)
 def test_subject_is_always_one_line(make_email: Make, value: object) -> None:
     """Whatever the value, the subject has no line break and no control character."""
@@ -44,7 +42,6 @@ def test_subject_is_always_one_line(make_email: Make, value: object) -> None:
     assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in rendered.subject)
 
 
-@settings(deadline=None)
 @given(variables=st.dictionaries(NAMES, JSON))
 def test_variables_never_break_more_than_the_render(make_email: Make, variables: dict[str, object]) -> None:
     """Any JSON for variables renders or raises RenderError."""
@@ -57,7 +54,6 @@ def test_variables_never_break_more_than_the_render(make_email: Make, variables:
         renderer.email(template, variables)
 
 
-@settings(deadline=None)
 @given(source=SOURCES, value=JSON)
 def test_checked_sources_never_break_more_than_the_render(
     make_push: Make, source: str, value: object

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from templates.compiling import compiled, form, rendered
@@ -95,7 +95,6 @@ SOURCES = st.lists(
 STYLE = re.compile(r"""\sstyle=("[^"]*"|'[^']*')""")
 
 
-@settings(deadline=None)
 @given(
     source=SOURCES, values=st.fixed_dictionaries({"a": st.text(), "list": st.lists(st.none(), max_size=3)})
 )

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from templates.compiling import compiled, content, faults, form, rendered
@@ -87,7 +87,6 @@ BODIES = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
 BLOCKS = st.lists(st.sampled_from([*PIECES, "{{ super() }}", "{{- super() -}}"]), max_size=4).map("".join)
 
 
-@settings(deadline=None)
 @given(layout_body=BODIES, body=BODIES, inner=BLOCKS, outer=BODIES)
 def test_partials_in_place_render_as_the_engine_would(
     layout_body: str, body: str, inner: str, outer: str

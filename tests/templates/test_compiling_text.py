@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from templates.compiling import compiled, form, rendered
@@ -60,7 +60,6 @@ def test_given_text_is_used_as_it_is() -> None:
     assert form(html="<p>x</p>").text_made
 
 
-@settings(deadline=None)
 @given(words=st.lists(st.text(st.characters(categories=("L", "N")), min_size=1), min_size=1))
 def test_no_word_of_the_page_is_lost(words: list[str]) -> None:
     """Every word of the page is in its text form, in its order."""

@@ -75,7 +75,7 @@ class LocalFilters:
                 raise FilterError(f"{name}: the value is missing or null")
             try:
                 return show(value, *args, **named)
-            except (ValueError, OverflowError) as error:
+            except (OSError, OverflowError, ValueError) as error:
                 raise FilterError(f"{name}: {_shortened(str(error))}") from error
             # What Babel makes of a pattern that is none is not documented; it has raised all of these.
             except (TypeError, LookupError, AttributeError) as error:
