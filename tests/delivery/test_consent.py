@@ -26,7 +26,9 @@ NIGHT = QuietHours(start="22:00", end="07:00")
 
 
 def contact(**preferences: object) -> Contact:
-    return Contact(user_id=uuid4(), preferences=msgspec.convert(preferences, Preferences))
+    return Contact(
+        user_id=uuid4(), preferences=msgspec.convert(msgspec.to_builtins(preferences), Preferences)
+    )
 
 
 def decide(

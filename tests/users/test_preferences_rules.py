@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tidings.contracts.codes import Channel
 from tidings.contracts.users import (
     Category,
-    ChannelChoice,
-    FrequencyCap,
     NewPreferences,
     Preferences,
-    QuietHours,
+    StoredCap,
+    StoredChoice,
+    StoredQuietHours,
     Weekday,
 )
 from tidings.users.preferences.rules import faults_of, switched
@@ -19,7 +19,7 @@ from tidings.users.preferences.rules import faults_of, switched
 KNOWN = ("news", "offers.daily", "security")
 TIMES = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 CHANNELS = st.sampled_from(Channel)
-CHOICES = st.builds(ChannelChoice, email=st.none() | st.booleans(), push=st.none() | st.booleans())
+CHOICES = st.builds(StoredChoice, email=st.none() | st.booleans(), push=st.none() | st.booleans())
 CATEGORIES = st.builds(
     Category,
     id=st.sampled_from(KNOWN),
@@ -35,7 +35,7 @@ PREFERENCES = st.builds(
     categories=st.dictionaries(st.sampled_from([*KNOWN, "unknown"]), CHOICES),
     quiet_hours=st.lists(
         st.builds(
-            QuietHours,
+            StoredQuietHours,
             days=st.lists(st.sampled_from(Weekday), min_size=1, max_size=7).map(tuple),
             start=TIMES,
             end=TIMES,
@@ -45,7 +45,7 @@ PREFERENCES = st.builds(
     ),
     frequency_caps=st.lists(
         st.builds(
-            FrequencyCap,
+            StoredCap,
             most=st.integers(0, 1_000),
             per=st.sampled_from(["hour", "day", "week"]),
             channel=st.none() | CHANNELS,

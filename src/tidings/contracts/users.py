@@ -136,8 +136,24 @@ class NewPreferences(Incoming, frozen=True, kw_only=True):
     frequency_caps: Annotated[list[FrequencyCap], Meta(max_length=10)] = []
 
 
+class StoredQuietHours(QuietHours, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """Quiet hours as readers take them: what a newer service adds is ignored."""
+
+
+class StoredCap(FrequencyCap, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A cap as readers take it."""
+
+
+class StoredChoice(ChannelChoice, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A choice as readers take it."""
+
+
 class Preferences(NewPreferences, frozen=True, kw_only=True, forbid_unknown_fields=False):
-    """Preferences as readers take them: what a newer service adds is ignored."""
+    """Preferences as readers take them."""
+
+    categories: dict[str, StoredChoice] = {}  # type: ignore[assignment] # narrower, and read only
+    quiet_hours: list[StoredQuietHours] = []  # type: ignore[assignment] # the same
+    frequency_caps: list[StoredCap] = []  # type: ignore[assignment] # the same
 
 
 class NewCategory(Incoming, frozen=True, kw_only=True):

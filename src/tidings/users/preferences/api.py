@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.codes import Channel
-from tidings.contracts.users import ChannelChoice, FrequencyCap, NewPreferences, Preferences, QuietHours
+from tidings.contracts.users import NewPreferences, Preferences, StoredCap, StoredChoice, StoredQuietHours
 from tidings.kit.auth import requires
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
@@ -16,9 +16,9 @@ from tidings.users.validation import user_id_of
 ABSENT = {404: "`unknown_user`", 410: "`erased_user`"}
 
 EXAMPLE = Preferences(
-    categories={"marketing": ChannelChoice(push=False)},
-    quiet_hours=[QuietHours(start="22:00", end="07:00", channels=(Channel.PUSH,))],
-    frequency_caps=[FrequencyCap(most=3, per="day", channel=Channel.EMAIL)],
+    categories={"marketing": StoredChoice(push=False)},
+    quiet_hours=[StoredQuietHours(start="22:00", end="07:00", channels=(Channel.PUSH,))],
+    frequency_caps=[StoredCap(most=3, per="day", channel=Channel.EMAIL)],
 )
 
 Wishes = NamedDependency[PreferencesStore]

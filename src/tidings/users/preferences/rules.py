@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import structs
 
 from tidings.contracts.codes import Channel
-from tidings.contracts.users import Category, ChannelChoice, NewPreferences, Preferences
+from tidings.contracts.users import Category, NewPreferences, Preferences, StoredChoice
 from tidings.kit.errors import FieldFault
 
 NAMED_CATEGORIES = 20
@@ -30,7 +30,7 @@ def switched(
     """The same preferences with a category switched on one channel, or without one the whole channel."""
     if category is None:
         return structs.replace(preferences, **{channel: wanted})
-    choice = preferences.categories.get(category, ChannelChoice())
+    choice = preferences.categories.get(category, StoredChoice())
     turned = structs.replace(choice, **{channel: wanted})
     return structs.replace(preferences, categories={**preferences.categories, category: turned})
 
@@ -39,7 +39,8 @@ def _category_faults(
     new: NewPreferences, held: NewPreferences, categories: Mapping[str, Category]
 ) -> Iterator[FieldFault]:
     for category_id, choice in new.categories.items():
-        if choice == held.categories.get(category_id):
+        before = held.categories.get(category_id)
+        if before is not None and structs.asdict(choice) == structs.asdict(before):
             continue
         field = f"$.categories['{category_id}']"
         category = categories.get(category_id)
