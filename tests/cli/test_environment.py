@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tidings.cli.environment import Engines, service_environment
+from tidings.cli.environment import Engines, environment_of, service_environment
 from tidings.cli.errors import CannotContinue
 from tidings.cli.home import Home, State
 from tidings.cli.ports import plan_ports
@@ -27,6 +27,18 @@ def test_every_service_has_its_own_role(tmp_path: Path) -> None:
         assert url.endswith("@db:5432/app?ssl=require")
     assert environment["TIDINGS_BROKER_URL"].startswith("postgresql://tidings_broker:")
     assert not [value for value in environment.values() if "secret@" in value]
+
+
+@pytest.mark.parametrize("service", ["users", "templates", "gateway", "email", "push", "simulator"])
+def test_a_service_gets_no_secrets_of_others(tmp_path: Path, service: str) -> None:
+    """Of the others a service learns where they are, and no login, key or setting."""
+    everything = _environment(tmp_path)
+    own = environment_of(service, everything)
+    logins = {name for name in own if name.endswith("_DATABASE_URL")}
+    assert logins == {f"TIDINGS_{service.upper()}_DATABASE_URL"} & set(everything)
+    assert ("TIDINGS_GATEWAY_BOOTSTRAP_API_KEY" in own) == (service == "gateway")
+    assert {"TIDINGS_USERS_URL", "TIDINGS_TEMPLATES_URL", "TIDINGS_GATEWAY_URL"} <= set(own)
+    assert own[f"TIDINGS_{service.upper()}_PORT"] == everything[f"TIDINGS_{service.upper()}_PORT"]
 
 
 def test_settings_of_the_user_win(tmp_path: Path) -> None:

@@ -150,6 +150,22 @@ async def test_who_switched_email_off_gets_none(
     assert await emails_to(simulator, address) == []
 
 
+async def test_who_has_had_enough_gets_no_more(
+    *, desk: Desk, simulator: Simulator, reports: Reports, world: World, new_message: NewMessage, address: str
+) -> None:
+    """A frequency cap lets so many through, also when the first is tried twice, and suppresses the rest."""
+    first, second = new_message(), new_message()
+    cap = {"frequency_caps": [{"most": 1, "per": "day"}]}
+    (await world.users.http.put(f"/users/{first.user_id}/preferences", json=cap)).raise_for_status()
+    await misbehave(simulator, {"smtp_code": 451, "times": 1})
+    assert isinstance(await desk.deliver(first), Delay)
+    assert await desk.deliver(first, attempt=2) == Acknowledge()
+    assert await desk.deliver(second) == Acknowledge()
+    event = await reports.settled(second.notification_id)
+    assert (event.status, event.reason) == (Status.SUPPRESSED, Reason.FREQUENCY_CAPPED)
+    assert len(await emails_to(simulator, address)) == 1
+
+
 @pytest.mark.parametrize(
     ("changed", "reason", "word"),
     [

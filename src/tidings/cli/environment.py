@@ -36,7 +36,7 @@ class Engines:
 def service_environment(
     home: Home, state: State, ports: Ports, engines: Engines, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """One set of variables for all services: each reads those that are its own.
+    """The variables of all services together; `environment_of` picks those of one.
 
     Variables that the user has set win, except those by which `up` gives each service its port
     and its database role.
@@ -62,6 +62,17 @@ def service_environment(
         ours[f"TIDINGS_{service.upper()}_URL"] = ports.url(service)
     theirs = {key: value for key, value in environ.items() if key not in _OURS}
     return {**ours, **theirs, **_fixed(state, ports, engines)}
+
+
+def environment_of(service: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """What one service is started with: no other's logins and secrets, only where the others are."""
+    others = [f"TIDINGS_{other.upper()}_" for other in SERVICES if other != service]
+    addresses = {f"{other}URL" for other in others}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in addresses or not name.startswith(tuple(others))
+    }
 
 
 def _fixed(state: State, ports: Ports, engines: Engines) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tidings.cli.engines.postgres import Postgres
 from tidings.cli.engines.valkey import Valkey
-from tidings.cli.environment import MIGRATED, OWNERS, Engines, role_url
+from tidings.cli.environment import MIGRATED, OWNERS, Engines, environment_of, role_url
 from tidings.cli.forking.messages import Preparation, Seeding
 from tidings.cli.home import Home, State
 from tidings.cli.ports import Ports, free_port
@@ -103,7 +103,7 @@ class Startup:
 
     async def _service(self, name: str) -> None:
         with self._progress.step(name):
-            await self._stack.start_service(name, self._environment)
+            await self._stack.start_service(name, environment_of(name, self._environment))
 
     async def _seed(self, needed: Sequence[asyncio.Task[None]], ports: Ports) -> str:
         await asyncio.gather(*needed)
