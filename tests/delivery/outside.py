@@ -26,6 +26,12 @@ async def misbehave(simulator: Simulator, *faults: dict[str, Any]) -> None:
     assert answer.status_code == 200, answer.text
 
 
+async def fault_fired(simulator: Simulator) -> bool:
+    """Whether the one fault in force has struck: a claim alone comes before the body goes out."""
+    (report,) = (await simulator.http.get("/api/faults")).json()["faults"]
+    return bool(report["fired"])
+
+
 async def publish(broker: Broker, *messages: DeliveryMessage) -> None:
     """Publish as the gateway does."""
     await broker.publish(

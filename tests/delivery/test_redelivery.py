@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from delivery.conftest import NewMessage
 from delivery.desk import Desk, open_desk
-from delivery.outside import emails_to, misbehave
+from delivery.outside import emails_to, fault_fired, misbehave
 from simulator.running import Simulator
 from support.polling import eventually
 from support.reports import Reports
@@ -143,7 +143,6 @@ async def test_redis_goes_away_during_a_send(
 
 async def test_a_send_that_was_cut_off_is_taken_up_again(
     *,
-    settings: EmailSettings,
     desk: Desk,
     simulator: Simulator,
     reports: Reports,
@@ -154,8 +153,7 @@ async def test_a_send_that_was_cut_off_is_taken_up_again(
     message = new_message()
     await misbehave(simulator, {"latency_s": 30, "match": address, "times": 1})
     sending = asyncio.create_task(desk.deliver(message))
-    async with open_redis(settings.cache_url) as redis:
-        await eventually(lambda: is_claimed(redis, message))
+    await eventually(lambda: fault_fired(simulator))
     sending.cancel()
     await asyncio.wait([sending])
     assert await desk.deliver(message, redelivered=True) == Acknowledge()

@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from delivery.conftest import NewMessage
-from delivery.outside import emails_to, misbehave, publish
+from delivery.outside import emails_to, fault_fired, misbehave, publish
 from simulator.running import Simulator
 from support.polling import eventually
 from support.reports import Reports
@@ -60,7 +60,10 @@ async def test_a_killed_worker_is_replaced(
     await misbehave(simulator, {"drop_connection": True, "stage": "data", "latency_s": 600, "times": 1})
     async with service_process("email", first) as worker, open_redis(settings.cache_url) as redis:
         await publish(broker, message)
-        await eventually(lambda: claimed(redis, message.notification_id))
+        # The claim is taken before the body goes out: killed between the two, the worker would leave
+        # the fault to its successor.
+        await eventually(lambda: fault_fired(simulator))
+        assert await claimed(redis, message.notification_id)
         await worker.end(signal.SIGKILL)
     async with service_process("email", second):
         await eventually(lambda: bool(reports.of(message.notification_id)), within=30 + LEASE_SECONDS)
