@@ -73,6 +73,19 @@ class ErrorOwner(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
+class WhenAmbiguous(StrEnum):
+    """What to do when a message may or may not have arrived: its body went out and no answer came."""
+
+    RETRY = "retry"
+    """Try again later with the same ids: at least once."""
+    FAIL_OVER = "fail_over"
+    """Try the next provider at once, else later: at least once, and soonest."""
+    WAIT = "wait"
+    """Give the provider's receipt some minutes; without one, try again."""
+    GIVE_UP = "give_up"
+    """Never send it twice: it fails as `outcome_unknown`."""
+
+
 class Reason(StrEnum):
     """Why a notification is in its state: stable, for programs. The words for people stand beside it."""
 
@@ -99,3 +112,9 @@ class Reason(StrEnum):
     HANDLER_FAILED = "handler_failed"
     MALFORMED_MESSAGE = "malformed_message"
     EXPIRED = "expired"
+    BUDGET_SPENT = "budget_spent"
+    ATTACHMENT_REFUSED = "attachment_refused"
+    DEFERRED = "deferred"
+    SOFT_BOUNCE = "soft_bounce"
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINED = "complained"

@@ -1,12 +1,37 @@
 """What travels through the broker: JSON with a `schema` version, so that old and new processes can meet."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from tidings.contracts.codes import Channel, Priority, Reason, Status
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that goes with an email: kept by the gateway under `id`, or fetched from `url`.
+
+    With a `content_id` the html may show it as `cid:...` (RFC 2392). `size` counts bytes, where known.
+    """
+
+    filename: str
+    content_type: str
+    id: UUID | None = None
+    url: str | None = None
+    content_id: str | None = None
+    size: int | None = None
+
+
+class EmailParts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one email has beside its template's words."""
+
+    reply_to: str | None = None
+    cc: list[str] = []
+    bcc: list[str] = []
+    headers: dict[str, str] = {}
+    attachments: list[Attachment] = []
 
 
 class DeliveryMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -25,13 +50,17 @@ class DeliveryMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=F
     metadata: dict[str, str] = {}
     accepted_at: datetime
     expires_at: datetime | None = None
+    email: EmailParts | None = None
+    sandbox: bool = False
+    """Sent with a test key: it never reaches a real provider."""
 
 
 class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step in a notification's life, as the process that saw it reports it.
 
-    `(notification_id, attempt, status)` identifies an event: reporting it twice changes nothing.
-    `detail` holds the provider's own words, at most 1,000 characters.
+    `(notification_id, attempt, status, reason, target)` identifies an event: reporting it twice changes
+    nothing. `target` says which of several devices it speaks of. `detail` holds the provider's own
+    words, at most 1,000 characters.
     """
 
     notification_id: UUID
@@ -43,6 +72,7 @@ class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     provider: str | None = None
     provider_ref: str | None = None
     next_attempt_at: datetime | None = None
+    target: str | None = None
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,3 +80,36 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: Literal[1] = 1
     events: list[StatusEvent]
+
+
+class ReceiptKind(StrEnum):
+    """What a provider or a mail server says about an email after it was taken."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    SOFT_BOUNCE = "soft_bounce"
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One verified word about one email. `event_id` is unique at its provider: a repeated one is dropped.
+
+    `address` is what the email was sent to, where the receipt is sure of it.
+    """
+
+    event_id: str
+    kind: ReceiptKind
+    notification_id: UUID
+    at: datetime
+    provider: str
+    provider_ref: str | None = None
+    address: str | None = None
+    detail: str | None = None
+
+
+class ReceiptReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Several receipts in one broker message."""
+
+    schema: Literal[1] = 1
+    receipts: list[Receipt]

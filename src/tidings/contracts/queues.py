@@ -10,6 +10,7 @@ from tidings.contracts.codes import Channel
 EMAIL_QUEUE = "email.queue"
 PUSH_QUEUE = "push.queue"
 STATUS_QUEUE = "status.queue"
+RECEIPTS_QUEUE = "receipts.queue"
 FAILED_QUEUE = "failed.queue"
 
 WORK_QUEUES = {Channel.EMAIL: EMAIL_QUEUE, Channel.PUSH: PUSH_QUEUE}
@@ -55,6 +56,7 @@ def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
             QueueSpec(name=EMAIL_QUEUE, routing_key="email"),
             QueueSpec(name=PUSH_QUEUE, routing_key="push"),
             QueueSpec(name=STATUS_QUEUE, routing_key="status"),
+            QueueSpec(name=RECEIPTS_QUEUE, routing_key="receipts"),
         ),
         failed_queue=FAILED_QUEUE,
         delays=tuple(sorted({FINEST_TIER, *delays})),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
-from tidings.contracts.codes import Channel
+from tidings.contracts.codes import Channel, WhenAmbiguous
 
 Html = Annotated[str, Meta(max_length=500_000)]
 Line = Annotated[str, Meta(max_length=2_000)]
@@ -61,6 +61,7 @@ class TemplateContent(Incoming, frozen=True, kw_only=True):
     default_locale: Locale = "en"
     content: Annotated[dict[Locale, LocalContent], Meta(min_length=1, max_length=200)]
     category: Slug = "general"
+    when_ambiguous: WhenAmbiguous = WhenAmbiguous.RETRY
     schema: dict[str, Any] | None = None
     sample: dict[str, Any] = {}
 
@@ -109,6 +110,7 @@ class Template(Outgoing, frozen=True, kw_only=True):
     sample: dict[str, Any] = {}
     variables: dict[Channel, list[str]]
     created_at: datetime
+    when_ambiguous: WhenAmbiguous = WhenAmbiguous.RETRY
 
 
 class EmailForm(Outgoing, frozen=True, kw_only=True):
@@ -157,6 +159,7 @@ class CompiledTemplate(Outgoing, frozen=True, kw_only=True):
     variables: dict[Channel, list[str]]
     forms: dict[str, LocalForms]
     partials: dict[str, str] = {}
+    when_ambiguous: WhenAmbiguous = WhenAmbiguous.RETRY
 
 
 class TemplateSummary(Outgoing, frozen=True, kw_only=True):

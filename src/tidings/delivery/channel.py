@@ -1,4 +1,4 @@
-"""What a channel adds to the pipeline: whom to send to, what to send, and a provider."""
+"""What a channel adds to the pipeline: whom to send to, what to send, and its ways out."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tidings.contracts.codes import Reason
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Contact
-from tidings.delivery.outcome import Answer, Refused
+from tidings.delivery.outcome import Answer, Failed, Refused, Retry
 
 Content = TypeVar("Content")
 Target = TypeVar("Target")
@@ -17,12 +17,17 @@ Target = TypeVar("Target")
 
 @dataclass(frozen=True, slots=True)
 class Parcel(Generic[Content, Target]):
-    """One rendered message for one address or device."""
+    """One composed message for one address or device.
+
+    `unsubscribe_url` is the link for one-click unsubscribing (RFC 8058); None where the category
+    cannot be switched off.
+    """
 
     message: DeliveryMessage
     contact: Contact
     target: Target
     content: Content
+    unsubscribe_url: str | None = None
 
 
 BeforeBody = Callable[[], Awaitable[None]]
@@ -34,7 +39,14 @@ class Provider(Protocol[Content, Target]):
 
     @property
     def name(self) -> str:
-        """The provider's name, as it stands in timelines and metrics."""
+        """The provider's name in the providers file, as it stands in timelines and metrics."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a repeated send with the same notification id is folded by the provider itself."""
+
+    def takes(self, target: Target) -> bool:
+        """Whether it can reach this address or device at all."""
 
     async def send(self, parcel: Parcel[Content, Target], before_body: BeforeBody) -> Answer:
         """Try once. Every failure comes back as `Refused`; only bugs raise."""
@@ -58,19 +70,26 @@ class Channel(Protocol[Content, Target]):
         """Why a person without an address or device fails."""
 
     @property
-    def provider(self) -> Provider[Content, Target]:
-        """The way out."""
+    def providers(self) -> Sequence[Provider[Content, Target]]:
+        """The ways out, in the providers file's order."""
+
+    @property
+    def sandbox(self) -> Provider[Content, Target]:
+        """The way that leads nowhere: for test keys and magic recipients."""
 
     def targets(self, contact: Contact) -> Sequence[tuple[str, Target]]:
         """The person's addresses or devices, each with a key that stays the same over retries."""
 
-    def render(
+    def is_magic(self, target: Target) -> bool:
+        """Whether this address or device is one of the sandbox's."""
+
+    async def compose(
         self,
         template: CompiledTemplate,
         message: DeliveryMessage,
         contact: Contact,
         provided: Mapping[str, str],
-    ) -> Content | None:
+    ) -> Content | Failed | Retry | None:
         """The message in the person's language; None when the template has no form for this channel.
 
         `provided` are values of the platform's own, such as the link to unsubscribe.
@@ -80,4 +99,8 @@ class Channel(Protocol[Content, Target]):
         """
 
     async def recipient_refused(self, parcel: Parcel[Content, Target], refused: Refused) -> None:
-        """Take note that the address or device is dead."""
+        """Take note that the address or device is dead.
+
+        Raises:
+            RemoteUnavailable: the user service does not answer.
+        """

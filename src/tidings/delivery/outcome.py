@@ -22,7 +22,8 @@ class Refused:
     """A provider did not take the message, and who owns the reason.
 
     `retry_after` is in seconds, where the provider asked for it. `dead`: the provider is sure that
-    the address or device is gone for good, so that nothing shall be sent to it again.
+    the address or device is gone for good, so that nothing shall be sent to it again. Unless it is
+    `provider_wide`, a throttle is about this one mailbox or device: no other provider would fare better.
     """
 
     provider: str
@@ -30,9 +31,22 @@ class Refused:
     detail: str
     retry_after: float | None = None
     dead: bool = False
+    provider_wide: bool = True
 
 
 Answer = Taken | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No provider may be tried now: breakers are open or budgets spent. It uses up no attempt.
+
+    `after` is the least wait in seconds.
+    """
+
+    reason: Reason
+    detail: str
+    after: float
 
 
 @dataclass(frozen=True, slots=True)
