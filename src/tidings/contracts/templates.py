@@ -33,15 +33,35 @@ class PushAction(Incoming, frozen=True, kw_only=True):
     link: Line | None = None
 
 
+class PushManner(Incoming, frozen=True, kw_only=True):
+    """How a push notification behaves on the device and on its way: the same for every recipient.
+
+    `silent` wakes the app and shows nothing. With `shorten`, a body that is too long for a provider
+    is cut; without it the push is refused, with its size.
+    """
+
+    sound: Annotated[str, Meta(max_length=100, examples=["default"])] | None = None
+    urgency: Literal["very-low", "low", "normal", "high"] = "normal"
+    silent: bool = False
+    shorten: bool = False
+
+
 class PushContent(Incoming, frozen=True, kw_only=True):
-    """The source of a push notification: minijinja in each field."""
+    """The source of a push notification: minijinja in each field, but for the `manner`.
+
+    `badge` is to give a whole number. Of notifications with the same `collapse_key` a device shows
+    only the newest, and a push service keeps only the newest for a device that is offline.
+    """
 
     title: Annotated[str, Meta(min_length=1, max_length=2_000)]
     body: Annotated[str, Meta(max_length=10_000)] = ""
     image: Line | None = None
     link: Line | None = None
+    badge: Line | None = None
+    collapse_key: Line | None = None
     actions: Annotated[list[PushAction], Meta(max_length=3)] = []
     data: Annotated[dict[str, str], Meta(max_length=100)] = {}
+    manner: PushManner = PushManner()
 
 
 class LocalContent(Incoming, frozen=True, kw_only=True):
@@ -80,10 +100,15 @@ class StoredAction(PushAction, frozen=True, kw_only=True, forbid_unknown_fields=
     """A button's source as readers take it."""
 
 
+class StoredManner(PushManner, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A push notification's manner as readers take it."""
+
+
 class StoredPush(PushContent, frozen=True, kw_only=True, forbid_unknown_fields=False):
     """A push notification's source as readers take it."""
 
     actions: list[StoredAction] = []  # type: ignore[assignment] # narrower, and read only
+    manner: StoredManner = StoredManner()
 
 
 class StoredContent(LocalContent, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -132,8 +157,11 @@ class PushForm(Outgoing, frozen=True, kw_only=True):
     body: str = ""
     image: str | None = None
     link: str | None = None
+    badge: str | None = None
+    collapse_key: str | None = None
     actions: list[StoredAction] = []
     data: dict[str, str] = {}
+    manner: StoredManner = StoredManner()
 
 
 class LocalForms(Outgoing, frozen=True, kw_only=True):
@@ -295,8 +323,11 @@ class RenderedPush(Outgoing, frozen=True, kw_only=True):
     body: str = ""
     image: str | None = None
     link: str | None = None
+    badge: int | None = None
+    collapse_key: str | None = None
     actions: list[RenderedAction] = []
     data: dict[str, str] = {}
+    manner: StoredManner = StoredManner()
 
 
 class RenderWarning(Outgoing, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class WebPushSubscription(Incoming, frozen=True, kw_only=True):
 class NewPushToken(Incoming, frozen=True, kw_only=True):
     """One device: a `token`, or for `webpush` a `subscription`. Known to another user, it moves here."""
 
-    provider: Literal["fcm", "webpush"]
+    provider: Literal["fcm", "webpush", "apns", "onesignal", "expo"]
     token: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     subscription: WebPushSubscription | None = None
     platform: Literal["android", "ios", "web"] | None = None

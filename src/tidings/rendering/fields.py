@@ -42,7 +42,8 @@ def sources(form: Email | Push) -> dict[str, str]:
         if isinstance(form, EmailContent):
             fields |= {"preheader": form.preheader, "mjml": form.mjml}
     else:
-        fields = {"title": form.title, "body": form.body, "image": form.image, "link": form.link}
+        names = ("title", "body", "image", "link", "badge", "collapse_key")
+        fields = {name: getattr(form, name) for name in names}
         fields |= {DATA_PREFIX + key: source for key, source in form.data.items()} | _buttons(form.actions)
     return {field: source for field, source in fields.items() if source is not None}
 

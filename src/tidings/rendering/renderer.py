@@ -14,6 +14,7 @@ from tidings.rendering.locales import pick_locale
 from tidings.rendering.source import PROVIDED, uses_partials
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BADGE_DIGITS = 9
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NOT_PROVIDED = dict.fromkeys(PROVIDED)
 
@@ -60,7 +61,9 @@ class Renderer:
     ) -> RenderedPush | None:
         """The push notification, chosen and refused as emails are; nothing in it is escaped."""
         filled = self._fill(template, Channel.PUSH, variables, locales, extra)
-        if filled is None:
+        locale = pick_locale(template, Channel.PUSH, locales)
+        push = template.forms[locale].push if locale else None
+        if filled is None or locale is None or push is None:
             return None
         data = {
             name.removeprefix(DATA_PREFIX): text
@@ -72,19 +75,19 @@ class Renderer:
             body=filled["body"],
             image=filled.get("image"),
             link=filled.get("link"),
+            badge=_badge(locale, filled.get("badge", "")),
+            collapse_key=filled.get("collapse_key", "").strip() or None,
+            manner=push.manner,
             actions=[
                 RenderedAction(
-                    id=action, title=filled[button(number, "title")], link=filled.get(button(number, "link"))
+                    id=action.id,
+                    title=filled[button(number, "title")],
+                    link=filled.get(button(number, "link")),
                 )
-                for number, action in enumerate(self._actions(template, locales))
+                for number, action in enumerate(push.actions)
             ],
             data=data,
         )
-
-    def _actions(self, template: CompiledTemplate, locales: Sequence[str | None]) -> list[str]:
-        locale = pick_locale(template, Channel.PUSH, locales)
-        push = template.forms[locale].push if locale else None
-        return [action.id for action in push.actions] if push else []
 
     def _fill(
         self,
@@ -166,6 +169,16 @@ class _Form:
         if lacking and any(lacking.split(".")[0] in engine.mentioned(piece) for piece in pieces):
             return Fault(path=f"$.variables.{lacking}", message=message, variable=lacking)
         return Fault(path=path_to(self.locale, self.channel, field_name), message=message)
+
+
+def _badge(locale: str, text: str) -> int | None:
+    shown = text.strip()
+    if not shown:
+        return None
+    if shown.isascii() and shown.isdigit() and len(shown) <= _BADGE_DIGITS:
+        return int(shown)
+    words = f"push.badge ({locale}) is no whole number: {shown[:50]!r}"
+    raise RenderError([Fault(path=path_to(locale, Channel.PUSH, "badge"), message=words)])
 
 
 def _compile(engine: Engine, template: CompiledTemplate, channel: Channel, locale: str) -> _Form:
