@@ -1,6 +1,7 @@
 """The delivery pipeline as the email channel runs it, among real services and the simulator."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import msgspec
@@ -23,6 +24,7 @@ RETRY_DELAYS = (0.2, 0.4)
 MAX_ATTEMPTS = 3
 
 NewMessage = Callable[..., DeliveryMessage]
+Ways = Callable[..., EmailSettings]
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +47,21 @@ async def simulator(shared_simulator: Simulator) -> AsyncIterator[Simulator]:
     (await shared_simulator.http.delete("/api/faults")).raise_for_status()
     yield shared_simulator
     (await shared_simulator.http.delete("/api/faults")).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+async def shared_second(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
+    """A second outside world, for another way out."""
+    async with running(settings_in(tmp_path_factory.mktemp("second"))) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def second(shared_second: Simulator) -> AsyncIterator[Simulator]:
+    """The second simulator, well-behaved before and after."""
+    (await shared_second.http.delete("/api/faults")).raise_for_status()
+    yield shared_second
+    (await shared_second.http.delete("/api/faults")).raise_for_status()
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +97,23 @@ async def reports(broker: Broker) -> AsyncIterator[Reports]:
         yield reports
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def desk(settings: EmailSettings) -> AsyncIterator[Desk]:
-    """The pipeline that the suite shares."""
+    """A pipeline whose providers nobody has failed yet."""
     async with open_desk(settings) as desk:
         yield desk
+
+
+@pytest.fixture
+def ways(settings: EmailSettings, tmp_path: Path) -> Ways:
+    """Makes the settings of an email service with these providers, in this order unless there are lanes."""
+
+    def make(*providers: str, lanes: str = "") -> EmailSettings:
+        file = tmp_path / f"{uuid4().hex}.toml"
+        file.write_text("\n".join([*providers, "[lanes]", lanes]))
+        return msgspec.structs.replace(settings, providers_file=str(file))
+
+    return make
 
 
 @pytest.fixture

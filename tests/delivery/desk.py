@@ -7,9 +7,8 @@ import msgspec
 
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.queues import EMAIL_QUEUE
-from tidings.delivery.consumer import DeliveryConsumer
-from tidings.delivery.worker import open_works
-from tidings.email.app import channel_maker
+from tidings.delivery.worker import Works, open_works
+from tidings.email.app import channel_maker, open_files
 from tidings.email.settings import EmailSettings
 from tidings.kit.broker.port import Delivery, Message, Settlement
 
@@ -17,8 +16,8 @@ from tidings.kit.broker.port import Delivery, Message, Settlement
 class Desk:
     """The handler of the email queue."""
 
-    def __init__(self, consumer: DeliveryConsumer) -> None:
-        self._consumer = consumer
+    def __init__(self, works: Works) -> None:
+        self.works = works
 
     async def deliver(
         self, message: DeliveryMessage, *, attempt: int = 1, redelivered: bool = False
@@ -28,7 +27,7 @@ class Desk:
 
     async def deliver_body(self, body: bytes, *, attempt: int = 1, redelivered: bool = False) -> Settlement:
         """How a delivery of these bytes is settled."""
-        return await self._consumer(
+        return await self.works.handler(
             Delivery(EMAIL_QUEUE, Message("m", body), attempt=attempt, redelivered=redelivered)
         )
 
@@ -36,5 +35,9 @@ class Desk:
 @asynccontextmanager
 async def open_desk(settings: EmailSettings) -> AsyncIterator[Desk]:
     """Everything that the email service puts together from these settings, but its consumption."""
-    async with open_works("email", settings, channel_maker(settings)) as works:
-        yield Desk(works.handler)
+    providers = settings.providers()
+    async with (
+        open_files(settings, providers) as outbound,
+        open_works("email", settings, providers, channel_maker(settings, providers, outbound)) as works,
+    ):
+        yield Desk(works)

@@ -1,5 +1,6 @@
 """What stands around the email service: the queue before it, and the simulator behind it."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -28,8 +29,31 @@ async def misbehave(simulator: Simulator, *faults: dict[str, Any]) -> None:
 
 async def fault_fired(simulator: Simulator) -> bool:
     """Whether the one fault in force has struck: a claim alone comes before the body goes out."""
+    return await times_fired(simulator) > 0
+
+
+async def times_fired(simulator: Simulator) -> int:
+    """How often the one fault in force has struck."""
     (report,) = (await simulator.http.get("/api/faults")).json()["faults"]
-    return bool(report["fired"])
+    return int(report["fired"])
+
+
+def smtp(name: str, simulator: Simulator | int, **more: object) -> str:
+    """A simulator's SMTP server, or a port of this machine, as a providers file says it."""
+    port = simulator if isinstance(simulator, int) else simulator.smtp_port
+    return _provider(name, kind="smtp", host="127.0.0.1", port=port, tls="none", **more)
+
+
+def resend(name: str, simulator: Simulator, **more: object) -> str:
+    """A simulator's Resend, which folds requests with one idempotency key."""
+    url = str(simulator.http.base_url).rstrip("/") + "/resend"
+    return _provider(name, kind="resend", url=url, api_key="simulator-key", **more)
+
+
+def _provider(name: str, **said: object) -> str:
+    return "\n".join(
+        [f"[providers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in said.items())]
+    )
 
 
 async def publish(broker: Broker, *messages: DeliveryMessage) -> None:

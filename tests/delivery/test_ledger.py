@@ -10,7 +10,15 @@ from redis.asyncio import Redis
 
 from support.polling import eventually
 from support.servers import ValkeyNode
-from tidings.delivery.ledger import KEPT_SECONDS, Claim, Ledger, LedgerUnavailable, open_ledger
+from tidings.delivery.ledger import (
+    KEPT_SECONDS,
+    Abandoned,
+    Claim,
+    Ledger,
+    LedgerUnavailable,
+    Unsure,
+    open_ledger,
+)
 from tidings.delivery.outcome import Taken
 from tidings.kit.cache import open_redis
 from tidings.kit.ids import now
@@ -44,7 +52,7 @@ async def test_one_of_many_claims_is_granted(ledgers: list[Ledger]) -> None:
     """Of claims made at once, in one process and in several, exactly one is granted; the rest are busy."""
     notification_id = uuid4()
     claims = await asyncio.gather(
-        *(ledger.claim(notification_id, "email") for ledger in ledgers for _ in range(20))
+        *(ledger.claim(notification_id, "email", "smtp") for ledger in ledgers for _ in range(20))
     )
     assert claims.count(Claim.GRANTED) == 1
     assert claims.count(Claim.BUSY) == 59
@@ -53,32 +61,32 @@ async def test_one_of_many_claims_is_granted(ledgers: list[Ledger]) -> None:
 async def test_targets_are_claimed_one_by_one(ledgers: list[Ledger]) -> None:
     """Two devices of one notification do not exclude each other."""
     notification_id = uuid4()
-    assert await ledgers[0].claim(notification_id, "device-1") is Claim.GRANTED
-    assert await ledgers[1].claim(notification_id, "device-2") is Claim.GRANTED
+    assert await ledgers[0].claim(notification_id, "device-1", "smtp") is Claim.GRANTED
+    assert await ledgers[1].claim(notification_id, "device-2", "smtp") is Claim.GRANTED
 
 
 async def test_what_was_sent_is_told_to_everyone(ledgers: list[Ledger]) -> None:
     """After a record every claim answers with it, whole, and nothing can be claimed any more."""
     notification_id = uuid4()
-    await ledgers[0].claim(notification_id, "email")
+    await ledgers[0].claim(notification_id, "email", "smtp")
     await ledgers[0].record(notification_id, "email", TAKEN)
-    assert [await ledger.claim(notification_id, "email") for ledger in ledgers] == [TAKEN] * 3
-    assert await ledgers[1].sent(notification_id) == {"email": TAKEN}
+    assert [await ledger.claim(notification_id, "email", "smtp") for ledger in ledgers] == [TAKEN] * 3
+    assert await ledgers[1].history(notification_id) == {"email": TAKEN}
 
 
 async def test_what_is_being_sent_was_not_sent(ledgers: list[Ledger]) -> None:
-    """A claim alone is no record of a send; nor is there one of a notification never seen."""
+    """A claim alone is no record of a send, and names the provider; of others nothing is known."""
     notification_id = uuid4()
-    assert await ledgers[0].sent(notification_id) == {}
-    await ledgers[0].claim(notification_id, "email")
-    assert await ledgers[1].sent(notification_id) == {}
+    assert await ledgers[0].history(notification_id) == {}
+    await ledgers[0].claim(notification_id, "email", "smtp")
+    assert await ledgers[1].history(notification_id) == {"email": Unsure("smtp")}
 
 
 async def test_a_released_claim_is_free(ledgers: list[Ledger]) -> None:
     """Who surely did not send gives the claim back, and the next one is granted without a doubt."""
     notification_id = uuid4()
     for ledger in (ledgers[0], ledgers[1], ledgers[0]):
-        assert await ledger.claim(notification_id, "email") is Claim.GRANTED
+        assert await ledger.claim(notification_id, "email", "smtp") is Claim.GRANTED
         await ledger.release(notification_id, "email")
 
 
@@ -87,17 +95,38 @@ async def test_a_dead_owners_claim_is_abandoned(redis: Redis, ledgers: list[Ledg
     notification_id = uuid4()
     dead = Ledger(redis)
     await dead.renew_lease()
-    await dead.claim(notification_id, "email")
-    assert await ledgers[0].claim(notification_id, "email") is Claim.BUSY
+    await dead.claim(notification_id, "email", "smtp")
+    assert await ledgers[0].claim(notification_id, "email", "smtp") is Claim.BUSY
     await dead.end_lease()
-    claims = await asyncio.gather(*(ledger.claim(notification_id, "email") for ledger in ledgers))
-    assert sorted(claim.name for claim in claims if isinstance(claim, Claim)) == ["ABANDONED", "BUSY", "BUSY"]
+    claims = await asyncio.gather(*(ledger.claim(notification_id, "email", "smtp") for ledger in ledgers))
+    assert claims.count(Abandoned("smtp")) == 1
+    assert claims.count(Claim.BUSY) == 2
+
+
+async def test_a_claim_is_handed_on_to_the_next_provider(redis: Redis, ledgers: list[Ledger]) -> None:
+    """When an owner dies after a failover, the provider that may have the body is the second one."""
+    notification_id = uuid4()
+    dead = Ledger(redis)
+    await dead.renew_lease()
+    await dead.claim(notification_id, "email", "first")
+    await dead.pass_on(notification_id, "email", "second")
+    await dead.end_lease()
+    assert await ledgers[0].claim(notification_id, "email", "first") == Abandoned("second")
+
+
+async def test_a_doubt_is_remembered_and_no_obstacle(ledgers: list[Ledger]) -> None:
+    """Which provider did not answer is known to everyone, and the next claim is granted all the same."""
+    notification_id = uuid4()
+    await ledgers[0].claim(notification_id, "email", "smtp")
+    await ledgers[0].release(notification_id, "email", unsure="smtp")
+    assert await ledgers[1].history(notification_id) == {"email": Unsure("smtp")}
+    assert await ledgers[1].claim(notification_id, "email", "smtp") is Claim.GRANTED
 
 
 async def test_nothing_is_kept_for_ever(redis: Redis, ledgers: list[Ledger]) -> None:
     """Claims and records go after a day, and a lease within seconds of its owner's death."""
     notification_id = uuid4()
-    await ledgers[0].claim(notification_id, "email")
+    await ledgers[0].claim(notification_id, "email", "smtp")
     claimed = await redis.ttl(f"delivery:{notification_id}")
     await ledgers[0].record(notification_id, "email", TAKEN)
     recorded = await redis.ttl(f"delivery:{notification_id}")
@@ -113,12 +142,12 @@ async def test_without_redis_the_past_is_unknown(on_own_valkey: Ledger, own_valk
     own_valkey.stop()
     async with asyncio.timeout(LIMIT_SECONDS):
         with pytest.raises(LedgerUnavailable):
-            await on_own_valkey.claim(uuid4(), "email")
+            await on_own_valkey.claim(uuid4(), "email", "smtp")
         with pytest.raises(LedgerUnavailable):
-            await on_own_valkey.sent(uuid4())
+            await on_own_valkey.history(uuid4())
         await on_own_valkey.release(uuid4(), "email")
     own_valkey.start()
-    assert await on_own_valkey.claim(uuid4(), "email") is Claim.GRANTED
+    assert await on_own_valkey.claim(uuid4(), "email", "smtp") is Claim.GRANTED
 
 
 async def test_a_redis_that_hangs_is_away(on_own_valkey: Ledger, own_valkey: ValkeyNode) -> None:
@@ -127,7 +156,7 @@ async def test_a_redis_that_hangs_is_away(on_own_valkey: Ledger, own_valkey: Val
         await redis.client_pause(60_000, all=True)
         async with asyncio.timeout(LIMIT_SECONDS):
             with pytest.raises(LedgerUnavailable):
-                await on_own_valkey.claim(uuid4(), "email")
+                await on_own_valkey.claim(uuid4(), "email", "smtp")
 
 
 async def test_a_send_that_could_not_be_recorded_is_remembered(
@@ -135,12 +164,12 @@ async def test_a_send_that_could_not_be_recorded_is_remembered(
 ) -> None:
     """Redis goes away between claim and record, and comes back empty: this process does not send again."""
     notification_id = uuid4()
-    await on_own_valkey.claim(notification_id, "email")
+    await on_own_valkey.claim(notification_id, "email", "smtp")
     own_valkey.stop()
     await on_own_valkey.record(notification_id, "email", TAKEN)
-    assert await on_own_valkey.claim(notification_id, "email") == TAKEN
+    assert await on_own_valkey.claim(notification_id, "email", "smtp") == TAKEN
     own_valkey.start()
-    assert await on_own_valkey.claim(notification_id, "email") == TAKEN
+    assert await on_own_valkey.claim(notification_id, "email", "smtp") == TAKEN
 
 
 async def test_a_send_that_could_not_be_recorded_is_told_to_others_later(
@@ -155,7 +184,7 @@ async def test_a_send_that_could_not_be_recorded_is_told_to_others_later(
         other = Ledger(redis)
 
         async def known() -> bool:
-            return await other.sent(notification_id) == {"email": TAKEN}
+            return await other.history(notification_id) == {"email": TAKEN}
 
         await eventually(known)
 
@@ -165,7 +194,7 @@ async def test_a_claim_survives_a_redis_that_lost_everything(
 ) -> None:
     """Redis restarts empty in the middle of a send: the same process still does not send it twice."""
     notification_id = uuid4()
-    assert await on_own_valkey.claim(notification_id, "email") is Claim.GRANTED
+    assert await on_own_valkey.claim(notification_id, "email", "smtp") is Claim.GRANTED
     own_valkey.stop()
     own_valkey.start()
-    assert await on_own_valkey.claim(notification_id, "email") is Claim.BUSY
+    assert await on_own_valkey.claim(notification_id, "email", "smtp") is Claim.BUSY

@@ -69,7 +69,7 @@ async def test_what_a_dead_worker_was_sending_is_sent_and_says_so(
     async with open_redis(settings.cache_url) as redis:
         dead = Ledger(redis)
         await dead.renew_lease()
-        await dead.claim(message.notification_id, "email")
+        await dead.claim(message.notification_id, "email", "smtp")
         waiting = await desk.deliver(message, redelivered=True)
         await dead.end_lease()
     again = await desk.deliver(message, redelivered=True)

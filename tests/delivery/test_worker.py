@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import msgspec
 import pytest
 
@@ -92,12 +91,3 @@ async def test_a_passing_fault_is_survived(
         (Status.SENT, 3),
     ]
     assert len(await emails_to(simulator, address)) == 1
-
-
-async def test_ready_names_each_dependency(worker: ServiceProcess, settings: EmailSettings) -> None:
-    """The service is ready when broker, Redis and the SMTP server answer."""
-    assert worker.pid
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as http:
-        answer = await http.get("/health/ready")
-    checks = {name: check["status"] for name, check in answer.json()["checks"].items()}
-    assert (answer.status_code, checks) == (200, {"broker": "pass", "redis": "pass", "smtp": "pass"})

@@ -3,6 +3,7 @@
 import signal
 from uuid import UUID
 
+import httpx
 import msgspec
 from redis.asyncio import Redis
 
@@ -43,6 +44,36 @@ async def test_a_stopping_worker_finishes_what_it_began(
         assert await worker.end(signal.SIGTERM) == 0
     assert (await reports.settled(message.notification_id)).status is Status.SENT
     assert len(await emails_to(simulator, address)) == 1
+
+
+async def test_a_stopping_worker_gives_back_what_waits_for_a_provider(
+    *,
+    settings: EmailSettings,
+    broker: Broker,
+    simulator: Simulator,
+    reports: Reports,
+    new_message: NewMessage,
+    address: str,
+) -> None:
+    """SIGTERM while the one provider is down: the messages at the gate are for the next worker to send."""
+    messages = [new_message() for _ in range(10)]
+    first, second = (msgspec.structs.replace(settings, port=free_port()) for _ in range(2))
+    cut_off = msgspec.structs.replace(first, smtp_port=free_port())
+    async with (
+        service_process("email", cut_off) as worker,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{cut_off.port}") as http,
+    ):
+        await publish(broker, *messages)
+
+        async def all_wait() -> bool:
+            return 'tidings_gate_waiting{channel="email"} 10.0' in (await http.get("/metrics")).text
+
+        await eventually(all_wait)
+        assert await worker.end(signal.SIGTERM) == 0
+    async with service_process("email", second):
+        ends = [await reports.settled(message.notification_id) for message in messages]
+    assert {end.status for end in ends} == {Status.SENT}
+    assert len(await emails_to(simulator, address)) == len(messages)
 
 
 async def test_a_killed_worker_is_replaced(

@@ -1,14 +1,16 @@
 """The delivery ledger: who is sending what, and what was sent. It turns redelivery into one delivery.
 
-A Redis hash per notification holds a field per target: `sending <owner>` from just before the body
-goes out, then `sent <record>`. A claim is as good as its owner's lease, one key per process that the
-process renews; when the lease has lapsed, the owner died and nobody knows whether the body arrived.
+A Redis hash per notification holds a field per target: `sending <owner> <provider>` from just before
+the body goes out, then `sent <record>`, or `unsure <provider>` when no answer came. A claim is as good
+as its owner's lease, one key per process that the process renews; when the lease has lapsed, the owner
+died and nobody knows whether the body arrived.
 """
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, cast
 from uuid import UUID
@@ -27,14 +29,14 @@ KEPT_SECONDS = 24 * 3600
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
 
 _CLAIM = """
-local state = redis.call('HGET', KEYS[1], ARGV[1])
-if state and string.sub(state, 1, 5) == 'sent ' then return state end
-if state and state ~= ARGV[2] and redis.call('EXISTS', ARGV[4] .. string.sub(state, 9)) == 1 then
-  return 'busy'
-end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-if state then return 'abandoned' end
+local target, owner, provider, kept, leases = unpack(ARGV)
+local state = redis.call('HGET', KEYS[1], target) or ''
+if string.sub(state, 1, 5) == 'sent ' then return state end
+local before, doubted = string.match(state, '^sending (%S+) ?(.*)$')
+if before and before ~= owner and redis.call('EXISTS', leases .. before) == 1 then return 'busy' end
+redis.call('HSET', KEYS[1], target, 'sending ' .. owner .. ' ' .. provider)
+redis.call('EXPIRE', KEYS[1], kept)
+if before then return 'abandoned ' .. doubted end
 return 'claimed'
 """
 
@@ -47,11 +49,20 @@ class Claim(Enum):
     GRANTED = auto()
     BUSY = auto()
     """Another delivery of the same message is sending it at this moment."""
-    ABANDONED = auto()
-    """Granted, but an earlier owner died while sending: the body may have arrived."""
 
 
-_ANSWERS = {b"claimed": Claim.GRANTED, b"busy": Claim.BUSY, b"abandoned": Claim.ABANDONED}
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Granted, but an earlier owner died while sending by `provider`: the body may have arrived."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """A body went out by `provider`, and no answer is known."""
+
+    provider: str
 
 
 class LedgerUnavailable(ConnectionError):
@@ -68,8 +79,8 @@ class Ledger:
         self._sending: set[tuple[UUID, str]] = set()
         self._unrecorded: LRUCache[tuple[UUID, str], Taken] = LRUCache(10_000)
 
-    async def sent(self, notification_id: UUID) -> dict[str, Taken]:
-        """What was sent already, by target key.
+    async def history(self, notification_id: UUID) -> dict[str, Taken | Unsure]:
+        """What was sent already, and what may have been, by target key.
 
         Raises:
             LedgerUnavailable: Redis does not answer.
@@ -79,12 +90,10 @@ class Ledger:
         except _UNREACHABLE as error:
             raise LedgerUnavailable(str(error)) from error
         fields = cast("dict[bytes, bytes]", answer)
-        return {
-            field.decode(): _taken(state) for field, state in fields.items() if state.startswith(b"sent ")
-        }
+        return {field.decode(): _known(state) for field, state in fields.items()}
 
-    async def claim(self, notification_id: UUID, target: str) -> Claim | Taken:
-        """Claim a send just before its body goes out; `Taken` when it was sent already.
+    async def claim(self, notification_id: UUID, target: str, provider: str) -> Claim | Abandoned | Taken:
+        """Claim a send by `provider` just before its body goes out; `Taken` when it was sent already.
 
         Raises:
             LedgerUnavailable: Redis does not answer.
@@ -95,48 +104,61 @@ class Ledger:
         if (notification_id, target) in self._sending:
             return Claim.BUSY
         self._sending.add((notification_id, target))
-        claim: Claim | Taken | None = None
+        claim: Claim | Abandoned | Taken | None = None
         try:
-            claim = await self._ask_for(notification_id, target)
+            claim = await self._ask_for(notification_id, target, provider)
         finally:
-            if claim not in {Claim.GRANTED, Claim.ABANDONED}:
+            if claim is not Claim.GRANTED and not isinstance(claim, Abandoned):
                 self._sending.discard((notification_id, target))
         return claim
 
-    async def _ask_for(self, notification_id: UUID, target: str) -> Claim | Taken:
+    async def _ask_for(self, notification_id: UUID, target: str, provider: str) -> Claim | Abandoned | Taken:
         try:
             answer = await self._claim_script(
                 keys=[_key(notification_id)],
-                args=[target, f"sending {self._owner}", KEPT_SECONDS, _lease("")],
+                args=[target, self._owner, provider, KEPT_SECONDS, _lease("")],
             )
         except _UNREACHABLE as error:
             raise LedgerUnavailable(str(error)) from error
         if answer.startswith(b"sent "):
             return _taken(answer)
-        return _ANSWERS[answer]
+        if answer.startswith(b"abandoned "):
+            return Abandoned(answer.removeprefix(b"abandoned ").decode())
+        return Claim.BUSY if answer == b"busy" else Claim.GRANTED
+
+    async def pass_on(self, notification_id: UUID, target: str, provider: str) -> None:
+        """Say that our claim is now for another provider; the one before surely did not take it."""
+        state = f"sending {self._owner} {provider}".encode()
+        await self._note("pass_on", notification_id, target, state)
 
     async def record(self, notification_id: UUID, target: str, taken: Taken) -> None:
         """Write down that a provider took it; kept in memory while Redis does not answer."""
         self._sending.discard((notification_id, target))
-        try:
-            await self._write(notification_id, target, taken)
-        except _UNREACHABLE as error:
+        if not await self._note("record", notification_id, target, _sent(taken)):
             self._unrecorded[notification_id, target] = taken
-            log.warning("ledger_unavailable", step="record", error=repr(error))
 
-    async def _write(self, notification_id: UUID, target: str, taken: Taken) -> None:
+    async def release(self, notification_id: UUID, target: str, unsure: str | None = None) -> None:
+        """Give up a claim: the body surely did not arrive, unless earlier by the provider `unsure`."""
+        self._sending.discard((notification_id, target))
+        state = f"unsure {unsure}".encode() if unsure else None
+        await self._note("release", notification_id, target, state)
+
+    async def _note(self, step: str, notification_id: UUID, target: str, state: bytes | None) -> bool:
+        try:
+            await self._write(notification_id, target, state)
+        except _UNREACHABLE as error:
+            log.warning("ledger_unavailable", step=step, error=repr(error))
+            return False
+        return True
+
+    async def _write(self, notification_id: UUID, target: str, state: bytes | None) -> None:
+        if state is None:
+            await self._redis.hdel(_key(notification_id), target)
+            return
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(_key(notification_id), target, b"sent " + msgspec.json.encode(taken))
+            pipe.hset(_key(notification_id), target, state)
             pipe.expire(_key(notification_id), KEPT_SECONDS)
             await pipe.execute()
-
-    async def release(self, notification_id: UUID, target: str) -> None:
-        """Give up a claim: the body surely did not arrive."""
-        self._sending.discard((notification_id, target))
-        try:
-            await self._redis.hdel(_key(notification_id), target)
-        except _UNREACHABLE as error:
-            log.warning("ledger_unavailable", step="release", error=repr(error))
 
     def abandon(self, notification_id: UUID, target: str) -> None:
         """Leave a claim as a dead owner would: the send broke off, and the body may have arrived."""
@@ -151,7 +173,7 @@ class Ledger:
         with suppress(*_UNREACHABLE):
             await self._redis.set(_lease(self._owner), b"1", ex=LEASE_SECONDS)
             for key, taken in list(self._unrecorded.items()):
-                await self._write(*key, taken)
+                await self._write(*key, _sent(taken))
                 self._unrecorded.pop(key)
 
     async def end_lease(self) -> None:
@@ -185,6 +207,17 @@ def _key(notification_id: UUID) -> str:
 
 def _lease(owner: str) -> str:
     return f"delivery-owner:{owner}"
+
+
+def _known(state: bytes) -> Taken | Unsure:
+    if state.startswith(b"sent "):
+        return _taken(state)
+    # The last word of `sending <owner> <provider>` and of `unsure <provider>`.
+    return Unsure(state.decode().rpartition(" ")[2])
+
+
+def _sent(taken: Taken) -> bytes:
+    return b"sent " + msgspec.json.encode(taken)
 
 
 def _taken(state: bytes) -> Taken:

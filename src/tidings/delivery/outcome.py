@@ -1,6 +1,7 @@
 """What became of one attempt. Outcomes are returned, never raised, so that no record is rolled back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -56,6 +57,8 @@ class Sent:
     taken: Taken
     repeated: bool = False
     """Found in the ledger: an earlier delivery of the same message did the work."""
+    again: "Retry | None" = None
+    """Other devices of the same person are still to be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +106,11 @@ class Ambiguous:
 
 
 Outcome = Sent | Retry | Failed | Suppressed | Expired | Ambiguous
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt; of each device too, by its key, where there are several."""
+
+    outcome: Outcome
+    targets: Mapping[str, Outcome] = field(default_factory=dict)

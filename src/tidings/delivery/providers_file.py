@@ -16,6 +16,9 @@ from tidings.kit.settings import SettingsError
 ProviderName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Step = Annotated[str, Meta(min_length=1, max_length=500)]
 
+RESERVED = frozenset({"none", "sandbox", "bounce_mailbox"})
+"""Names that stand in timelines for what is in no file."""
+
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -92,6 +95,9 @@ def _checked(raw: dict[str, Any], kinds: Any) -> Providers:  # noqa: ANN401 - as
     configs = msgspec.convert(
         raw.get("providers", {}), Annotated[dict[ProviderName, kinds], Meta(min_length=1)]
     )
+    taken = RESERVED.intersection(configs)
+    if taken:
+        raise ValueError(f"the name {', '.join(sorted(taken))} is taken by Tidings itself")
     lanes = msgspec.convert(raw.get("lanes", {}), Lanes)
     every_one: Lane = tuple(((name, 1.0),) for name in configs)
     normal = every_one if lanes.normal is None else _lane("normal", lanes.normal, configs)

@@ -1,13 +1,15 @@
 """A channel service as a process: its HTTP side, its collaborators, its consumption."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import aiohttp
 from litestar.types import ControllerRouterHandler
+from redis.asyncio import Redis
 
 import tidings
 from tidings.client.http import ServiceHttp, open_session
@@ -21,7 +23,12 @@ from tidings.delivery.frequency import FrequencyCaps
 from tidings.delivery.ledger import Ledger, open_ledger
 from tidings.delivery.links import RecipientLinks
 from tidings.delivery.pipeline import Pipeline
+from tidings.delivery.providers_file import Providers
 from tidings.delivery.reporting import Reporter
+from tidings.delivery.routing.budget import Budgets
+from tidings.delivery.routing.chain import Chain
+from tidings.delivery.routing.gate import Gate
+from tidings.delivery.routing.routes import Routes
 from tidings.delivery.schedule import RetrySchedule
 from tidings.delivery.settings import ChannelSettings
 from tidings.kit.auth import Authenticator, ServiceTokens
@@ -30,7 +37,17 @@ from tidings.kit.broker.port import Broker
 from tidings.kit.cache import open_redis
 from tidings.kit.service import build_app, serve
 
-MakeChannel = Callable[[UsersClient, aiohttp.ClientSession], Channel[Any, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What a channel, and what runs beside it, may need."""
+
+    users: UsersClient
+    session: aiohttp.ClientSession
+    redis: Redis
+    broker: Broker
+    ledger: Ledger
+    reporter: Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +55,22 @@ class Works:
     """A channel and all that it takes to deliver on it."""
 
     channel: Channel[Any, Any]
-    broker: Broker
-    ledger: Ledger
+    collaborators: Collaborators
+    chain: Chain[Any, Any]
+    routes: Routes[Any, Any]
+    gate: Gate
     handler: DeliveryConsumer
 
 
+MakeChannel = Callable[[Collaborators], Channel[Any, Any]]
+Beside = Callable[[Works], AbstractAsyncContextManager[None]]
+"""What runs for as long as messages are consumed, such as the consumer of receipts."""
+
+
 @asynccontextmanager
-async def open_works(name: str, settings: ChannelSettings, make_channel: MakeChannel) -> AsyncIterator[Works]:
+async def open_works(
+    name: str, settings: ChannelSettings, providers: Providers, make_channel: MakeChannel
+) -> AsyncIterator[Works]:
     """Put a channel together, for as long as the block runs."""
     tokens = ServiceTokens(name, settings.service_secret)
     async with (
@@ -57,46 +83,70 @@ async def open_works(name: str, settings: ChannelSettings, make_channel: MakeCha
         templates = TemplatesClient(
             ServiceHttp(session, settings.templates_url, partial(tokens.sign, "templates"))
         )
-        channel = make_channel(users, session)
-        pipeline = Pipeline(
-            channel,
-            Directory(users, templates),
-            ledger,
-            FrequencyCaps(redis),
-            RecipientLinks(settings.public_url, settings.service_secret),
-        )
-        schedule = RetrySchedule(settings.retry_delays, settings.max_attempts)
+        collaborators = Collaborators(users, session, redis, broker, ledger, Reporter(broker))
+        channel = make_channel(collaborators)
         try:
-            yield Works(channel, broker, ledger, DeliveryConsumer(pipeline, Reporter(broker), schedule))
+            yield _put_together(channel, collaborators, Directory(users, templates), settings, providers)
         finally:
-            await channel.provider.close()
+            for provider in (*channel.providers, channel.sandbox):
+                await provider.close()
+
+
+def _put_together(
+    channel: Channel[Any, Any],
+    collaborators: Collaborators,
+    directory: Directory,
+    settings: ChannelSettings,
+    providers: Providers,
+) -> Works:
+    redis = collaborators.redis
+    routes = Routes(channel.name, channel.providers, providers, Budgets(redis, channel.name))
+    gate = Gate(channel.name, routes)
+    chain = Chain(channel, providers, routes)
+    pipeline = Pipeline(
+        channel,
+        chain,
+        directory,
+        ledger=collaborators.ledger,
+        caps=FrequencyCaps(redis),
+        links=RecipientLinks(settings.public_url, settings.service_secret),
+    )
+    schedule = RetrySchedule(settings.retry_delays, settings.max_attempts)
+    handler = DeliveryConsumer(pipeline, routes, gate, collaborators.reporter, schedule)
+    return Works(channel, collaborators, chain, routes, gate, handler)
 
 
 async def run_channel(
     name: str,
     settings: ChannelSettings,
+    providers: Providers,
     make_channel: MakeChannel,
+    *,
     routes: Sequence[ControllerRouterHandler] = (),
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Run a channel service until it is told to stop; messages in work are finished or handed back.
 
-    `routes` are what it serves beside health and metrics; they may name the `channel` as a parameter.
+    `routes` are what it serves beside health and metrics; they may name the `channel` and the `works`
+    as parameters.
     """
-    async with open_works(name, settings, make_channel) as works:
-        channel, broker = works.channel, works.broker
+    async with open_works(name, settings, providers, make_channel) as works, AsyncExitStack() as stack:
+        for companion in beside:
+            await stack.enter_async_context(companion(works))
+        broker, ledger = works.collaborators.broker, works.collaborators.ledger
         app = build_app(
             name=name,
             version=tidings.__version__,
             routes=routes,
             authenticator=Authenticator(ServiceTokens(name, settings.service_secret)),
             checks={"broker": broker.ping},
-            optional_checks={"redis": works.ledger.ping, channel.provider.name: channel.provider.ping},
-            provides={"channel": channel},
+            optional_checks={**works.routes.checks(), "redis": ledger.ping},
+            provides={"channel": works.channel, "works": works},
         )
-        consumption = await broker.consume(
-            WORK_QUEUES[channel.name], works.handler, concurrency=settings.concurrency
-        )
+        queue = WORK_QUEUES[works.channel.name]
+        consumption = await broker.consume(queue, works.handler, concurrency=settings.concurrency)
         try:
             await serve(app, settings)
         finally:
-            await consumption.stop(limit=settings.shutdown_seconds)
+            # In this order: what leaves the gate before the broker stops handing out comes back at once.
+            await asyncio.gather(consumption.stop(limit=settings.shutdown_seconds), works.gate.stop())
