@@ -55,6 +55,7 @@ def test_logs_are_json_lines_without_addresses() -> None:
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
+        ("550 5.1.1 <józef.müller@münchen.example>: no", "550 5.1.1 <j…@münchen.example>: no"),
         ("ada@example.com", "a…@example.com"),
         ("to <ada.l+x@example.com>, eve@b.org", "to <a…@example.com>, e…@b.org"),
         ("no address @ all", "no address @ all"),

@@ -48,7 +48,9 @@ class RemoteKeys:
             raise Unavailable(
                 "API keys cannot be checked now: the gateway does not answer", code="keys_unavailable"
             ) from error
-        principal = Principal(owner=owner.owner, kind="api_key", scopes=frozenset(owner.scopes))
+        principal = Principal(
+            owner=owner.owner, kind="api_key", scopes=frozenset(owner.scopes), sandbox=owner.sandbox
+        )
         self._known[key] = principal
         return principal
 

@@ -3,15 +3,26 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from tidings.kit.ids import now
 from tidings.kit.signed_links import InvalidLink, read, sign
 
 UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"
+ENGAGEMENT = "engagement"
+
+ENGAGEMENT_LIFETIME = timedelta(days=30)
+"""A push service keeps a message for 28 days at most; whoever clicks later tells nothing of use."""
 
 # One letter each, and ids of 22 characters: even with a category of 100 a token is shorter than 200.
 _USER, _CATEGORY = "u", "c"
+_NOTIFICATION, _DEVICE, _EXPIRES = "n", "d", "x"
+
+
+class ExpiredLink(InvalidLink):
+    """A token of ours whose time has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,14 @@ class RecipientLink:
 
     user_id: UUID
     category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementLink:
+    """Which push on which device a browser speaks of."""
+
+    notification_id: UUID
+    device_id: UUID
 
 
 def unsubscribe_path(secret: str, user_id: UUID, category: str | None) -> str:
@@ -46,10 +65,42 @@ def read_link(secrets: Sequence[str], purpose: str, token: str) -> RecipientLink
     """
     claims = read(secrets, purpose, token)
     try:
-        return RecipientLink(UUID(bytes=urlsafe_b64decode(f"{claims[_USER]}==")), claims.get(_CATEGORY))
+        return RecipientLink(_long(claims[_USER]), claims.get(_CATEGORY))
     except (KeyError, ValueError) as error:
         raise InvalidLink("The token is ours and names no user") from error
 
 
-def _short(user_id: UUID) -> str:
-    return urlsafe_b64encode(user_id.bytes).rstrip(b"=").decode("ascii")
+def engagement_path(secret: str, notification_id: UUID, device_id: UUID) -> str:
+    """The path, below the gateway's public URL, where a browser tells that a push was displayed or clicked.
+
+    It works for 30 days. `device_id` is that of the registered device, not its push token.
+    """
+    expires = int((now() + ENGAGEMENT_LIFETIME).timestamp())
+    claims = {_NOTIFICATION: _short(notification_id), _DEVICE: _short(device_id), _EXPIRES: str(expires)}
+    return f"/e/{sign(secret, ENGAGEMENT, claims)}"
+
+
+def read_engagement(secrets: Sequence[str], token: str) -> EngagementLink:
+    """What the last part of such a path says; `secrets` as for `read_link`.
+
+    Raises:
+        ExpiredLink: it is older than 30 days.
+        InvalidLink: it was changed, or is for another purpose.
+    """
+    claims = read(secrets, ENGAGEMENT, token)
+    try:
+        link = EngagementLink(_long(claims[_NOTIFICATION]), _long(claims[_DEVICE]))
+        expires_at = datetime.fromtimestamp(int(claims[_EXPIRES]), UTC)
+    except (KeyError, ValueError) as error:
+        raise InvalidLink("The token is ours and names no push") from error
+    if now() >= expires_at:
+        raise ExpiredLink(f"The token expired at {expires_at.isoformat()}")
+    return link
+
+
+def _short(identifier: UUID) -> str:
+    return urlsafe_b64encode(identifier.bytes).rstrip(b"=").decode("ascii")
+
+
+def _long(text: str) -> UUID:
+    return UUID(bytes=urlsafe_b64decode(f"{text}=="))

@@ -20,11 +20,15 @@ EVERYTHING = "*"
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """A caller whose credential was checked. `owner` scopes idempotency keys and lists."""
+    """A caller whose credential was checked. `owner` scopes idempotency keys and lists.
+
+    `sandbox`: with a test key nothing reaches a real provider.
+    """
 
     owner: str
     kind: Literal["service", "api_key"]
     scopes: frozenset[str]
+    sandbox: bool = False
 
     def may(self, scope: str) -> bool:
         """Whether the caller holds `scope`."""

@@ -91,6 +91,12 @@ class PreconditionFailed(ProblemError):
     status = HTTPStatus.PRECONDITION_FAILED
 
 
+class ContentTooLarge(ProblemError):
+    """The request holds more than is taken."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class UnsupportedMediaType(ProblemError):
     """The body is in a format that this operation does not read."""
 

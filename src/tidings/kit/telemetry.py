@@ -17,7 +17,8 @@ from structlog.typing import EventDict, WrappedLogger
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
-_ADDRESS = re.compile(r"([A-Za-z0-9._%+-])[A-Za-z0-9._%+-]*@([A-Za-z0-9.-]+)")
+_LOCAL = r"[^\s<>()\[\]\\,;:@\"'=]"  # a local part may be in any script (RFC 6531)
+_ADDRESS = re.compile(rf"({_LOCAL}){_LOCAL}*@([\w.-]+)")
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from babel import Locale, UnknownLocaleError
-from email_validator import EmailNotValidError, validate_email
 
 from tidings.contracts.users import NewUser, UserPatch
+from tidings.kit.addresses import normal_email
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.users.people.store import unknown_user
 
@@ -54,18 +54,6 @@ def fit(struct: Fields, forms: dict[str, Callable[[str], str]]) -> tuple[Fields,
             except ValueError as error:
                 faults.append(FieldFault(field=f"$.{name}", message=str(error)))
     return msgspec.structs.replace(struct, **changes), faults
-
-
-def normal_email(address: str) -> str:
-    """The address with its domain in lower case and Unicode NFC. It is not looked up.
-
-    Raises:
-        ValueError: it is no address.
-    """
-    try:
-        return validate_email(address, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"{error} An example is 'ada@example.com'") from error
 
 
 @lru_cache(1_024)

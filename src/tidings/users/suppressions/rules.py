@@ -6,9 +6,10 @@ from typing import TypeVar
 import msgspec
 
 from tidings.contracts.users import NewSuppression, SuppressionReason
+from tidings.kit.addresses import normal_email
 from tidings.kit.errors import FieldFault
 from tidings.kit.ids import now
-from tidings.users.validation import fit, normal_email, refuse, unstorable
+from tidings.users.validation import fit, refuse, unstorable
 
 Addressed = TypeVar("Addressed", bound=msgspec.Struct)
 
