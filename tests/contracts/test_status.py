@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.contracts.codes import Status
+from tidings.contracts.codes import Reason, Status
 
 WAITING = [Status.ACCEPTED, Status.SCHEDULED, Status.QUEUED, Status.RETRYING, Status.PARKED]
 SETTLED = [status for status in Status if status not in WAITING]
@@ -37,6 +37,17 @@ def test_which_states_are_settled(status: Status) -> None:
 def test_a_settled_state_moves_by_receipts_only(present: Status, later: Status) -> None:
     """Once settled, only a provider's receipt changes the state: the three moves there are."""
     assert present.can_become(later) is ((present, later) in RECEIPTS)
+
+
+@pytest.mark.parametrize(
+    ("present", "reason"),
+    [(Status.FAILED, Reason.OUTCOME_UNKNOWN), (Status.DEAD_LETTERED, Reason.ATTEMPTS_EXHAUSTED)],
+)
+@pytest.mark.parametrize("later", Status)
+def test_a_receipt_corrects_what_was_given_up_unknown(present: Status, reason: Reason, later: Status) -> None:
+    """What was given up without an answer moves when a receipt says that it arrived, or bounced."""
+    assert present.can_become(later, reason) is (later in {Status.DELIVERED, Status.BOUNCED})
+    assert not present.can_become(later, Reason.RENDER_FAILED)
 
 
 @pytest.mark.parametrize(("present", "later"), list(product(WAITING, SETTLED)))

@@ -16,6 +16,7 @@ from tidings.gateway.app import open_app
 from tidings.gateway.settings import GatewaySettings
 
 API_KEY = "tdg_live_" + "k" * 32
+TEST_API_KEY = "tdg_test_" + "k" * 32
 
 OpenGateway = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 NewBody = Callable[..., dict[str, Any]]
@@ -39,6 +40,7 @@ async def settings(world: World) -> GatewaySettings:
         users_url=world.users.url,
         templates_url=world.templates.url,
         bootstrap_api_key=API_KEY,
+        bootstrap_test_api_key=TEST_API_KEY,
     )
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import random
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,3 +219,20 @@ async def test_a_new_template_version_does_not_disturb_a_replay(
     again = await gateway.post("/v1/notifications", json=body)
     assert (again.status_code, again.json()) == (202, first.json())
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+async def test_keys_outlive_a_release(
+    gateway: httpx.AsyncClient, new_body: NewBody, admin: asyncpg.Connection
+) -> None:
+    """A request without email options is known by the digest that gateways without them took of it."""
+    body = new_body()
+    await gateway.post("/v1/notifications", json=body)
+    as_before = {
+        **{name: body[name] for name in ("request_id", "channel", "user_id", "template_id", "variables")},
+        "locale": None,
+        "priority": "normal",
+        "expires_at": None,
+        "metadata": {},
+    }
+    kept = await admin.fetchval("select fingerprint from idempotency_keys where key = $1", body["request_id"])
+    assert kept == sha256(msgspec.json.encode(as_before)).digest()

@@ -107,7 +107,14 @@ async def test_a_template_without_the_channel(
         (b'{"variables": {"n": NaN}}', 400, "malformed_request", []),
         (b'{"variables": {"n": "\\ud800"}}', 400, "malformed_request", []),
         (b'{"variables":' + deep(100_000) + b"}", 400, "malformed_request", []),
-        (b'{"a": "' + b"a" * 5 * 1024 * 1024 + b'"}', 413, "body_too_large", []),
+        (b'{"a": "' + b"a" * 17 * 1024 * 1024 + b'"}', 413, "body_too_large", []),
+        (
+            b'{"channel": "email", "user_id": "a", "template_id": "a", "request_id": "a",'
+            b'"variables": {"a": "' + b"a" * 3 * 1024 * 1024 + b'"}}',
+            413,
+            "body_too_large",
+            [],
+        ),
     ],
     ids=[
         "cut off",
@@ -119,7 +126,8 @@ async def test_a_template_without_the_channel(
         "NaN",
         "half a pair",
         "deep",
-        "5 MiB",
+        "17 MiB",
+        "3 MiB of variables",
     ],
 )
 async def test_what_cannot_be_read(

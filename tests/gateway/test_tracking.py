@@ -42,7 +42,34 @@ LIVES: list[list[tuple[Status, int, Reason | None]]] = [
     ],
     [(Status.PARKED, 1, Reason.CREDENTIAL_REFUSED), (Status.FAILED, 1, Reason.UNKNOWN_USER)],
     [(Status.RETRYING, 1, Reason.PROVIDER_UNAVAILABLE), (Status.EXPIRED, 2, Reason.EXPIRED)],
+    # With what providers report afterwards, which is no attempt of ours.
+    [
+        (Status.RETRYING, 1, Reason.OUTCOME_UNKNOWN),
+        (Status.SENT, 2, None),
+        (Status.SENT, 0, Reason.DEFERRED),
+        (Status.DELIVERED, 0, None),
+        (Status.DELIVERED, 0, Reason.COMPLAINED),
+    ],
+    [
+        (Status.PARKED, 1, Reason.SERVICE_UNAVAILABLE),
+        (Status.SENT, 1, None),
+        (Status.DELIVERED, 0, None),
+        (Status.BOUNCED, 0, Reason.HARD_BOUNCE),
+    ],
+    [(Status.SENT, 1, None), (Status.BOUNCED, 0, Reason.SOFT_BOUNCE)],
+    [
+        (Status.SENT, 1, None),
+        (Status.BOUNCED, 0, Reason.SOFT_BOUNCE),
+        (Status.BOUNCED, 0, Reason.HARD_BOUNCE),
+    ],
+    [(Status.SENT, 1, None), (Status.DELIVERED, 0, Reason.COMPLAINED)],
+    [
+        (Status.RETRYING, 1, Reason.PROVIDER_THROTTLED),
+        (Status.SENT, 2, None),
+        (Status.SENT, 0, Reason.DEFERRED),
+    ],
 ]
+REMARKS = {Reason.DEFERRED, Reason.COMPLAINED}
 
 
 def events_of(notification_id: UUID, life: Sequence[tuple[Status, int, Reason | None]]) -> list[StatusEvent]:
@@ -115,7 +142,9 @@ async def test_reports_in_any_order_end_in_one_state(
     await eventually(complete)
     found = (await gateway.get(f"/v1/notifications/{notification_id}")).json()
     last, _, reason = life[-1]
-    assert (found["status"], found["reason"], found["settled"]) == (last, reason, True)
+    # A complaint stands in the timeline; it is not why the message was delivered.
+    expected_reason = None if reason in REMARKS else reason
+    assert (found["status"], found["reason"], found["settled"]) == (last, expected_reason, True)
 
 
 async def test_a_step_keeps_what_was_reported(
@@ -145,6 +174,83 @@ async def test_a_step_keeps_what_was_reported(
     step = next(step for step in found["timeline"] if step["status"] == "retrying")
     assert msgspec.convert({"notification_id": notification_id, **step}, StatusEvent, strict=False) == event
     assert (found["status"], found["reason"], found["settled"]) == ("retrying", "provider_throttled", False)
+
+
+async def test_a_receipt_follows_its_attempt(
+    gateway: httpx.AsyncClient, world: World, new_body: NewBody
+) -> None:
+    """A receipt stands after the attempt before it, though its provider knows whole seconds only."""
+    notification_id = await accept(gateway, new_body())
+    moments = [
+        (Status.RETRYING, 1, timedelta(seconds=0.5)),
+        (Status.DELIVERED, 0, timedelta(seconds=30)),
+        (Status.SENT, 2, timedelta(seconds=60.9)),
+        (Status.BOUNCED, 0, timedelta(seconds=60)),
+    ]
+    events = [
+        StatusEvent(notification_id=notification_id, status=status, attempt=attempt, at=START + after)
+        for status, attempt, after in moments
+    ]
+    await report(world, [events])
+    expected = [("retrying", 1), ("delivered", 0), ("sent", 2), ("bounced", 0)]
+
+    async def in_order() -> bool:
+        return await reported(gateway, notification_id) == expected
+
+    await eventually(in_order)
+
+
+async def test_several_devices_have_a_step_each(
+    gateway: httpx.AsyncClient, world: World, new_body: NewBody
+) -> None:
+    """Reports that differ only in their reason or their device are different steps; repeated ones are not."""
+    notification_id = await accept(gateway, new_body())
+    told = [(Reason.PROVIDER_THROTTLED, "phone"), (Reason.PROVIDER_THROTTLED, "tablet"), (None, "phone")]
+    events = [
+        StatusEvent(
+            notification_id=notification_id,
+            status=Status.RETRYING,
+            attempt=1,
+            at=START + timedelta(seconds=second),
+            reason=reason,
+            target=target,
+        )
+        for second, (reason, target) in enumerate(told)
+    ]
+    await report(world, [events, events])
+
+    async def targets() -> list[str | None]:
+        timeline = (await gateway.get(f"/v1/notifications/{notification_id}")).json()["timeline"]
+        return [step["target"] for step in timeline if step["status"] == "retrying"]
+
+    async def all_there() -> bool:
+        return await targets() == ["phone", "tablet", "phone"]
+
+    await eventually(all_there)
+
+
+async def test_one_device_does_not_speak_for_all(
+    gateway: httpx.AsyncClient, world: World, new_body: NewBody
+) -> None:
+    """What was sent to one device stays sent, whenever it is heard that another one failed."""
+    sent, failed = (
+        StatusEvent(notification_id=uuid4(), status=status, attempt=1, at=START, reason=reason, target=target)
+        for status, reason, target in (
+            (Status.SENT, None, None),
+            (Status.FAILED, Reason.RECIPIENT_REFUSED, "tablet"),
+        )
+    )
+    for reports in ([sent, failed], [failed, sent]):
+        notification_id = await accept(gateway, new_body())
+        for one in reports:
+            await report(world, [[msgspec.structs.replace(one, notification_id=notification_id)]])
+
+        async def both_told(notification_id: UUID = notification_id) -> bool:
+            return len(await reported(gateway, notification_id)) == 2
+
+        await eventually(both_told)
+        found = (await gateway.get(f"/v1/notifications/{notification_id}")).json()
+        assert (found["status"], found["reason"]) == ("sent", None)
 
 
 async def test_what_is_not_ours_is_ignored(

@@ -40,10 +40,14 @@ class Status(StrEnum):
         """Whether the outcome is known and recorded."""
         return self not in _WAITING_RANK
 
-    def can_become(self, later: "Status") -> bool:
-        """Whether `later` may follow. State only moves forward, in whatever order reports arrive."""
+    def can_become(self, later: "Status", reason: "Reason | None" = None) -> bool:
+        """Whether `later` may follow. State only moves forward, in whatever order reports arrive.
+
+        `reason` is the present state's: what was given up without knowing whether it had arrived is
+        still moved by a receipt, which knows.
+        """
         if self.settled:
-            return later in _RECEIPTS.get(self, ())
+            return later in (_ARRIVALS if (self, reason) in _UNSURE else _RECEIPTS.get(self, ()))
         if later.settled:
             return True
         return _WAITING_RANK[later] >= _WAITING_RANK[self] and later is not self
@@ -56,8 +60,9 @@ _WAITING_RANK = {
     Status.RETRYING: 3,
     Status.PARKED: 3,
 }
+_ARRIVALS = (Status.DELIVERED, Status.BOUNCED)
 _RECEIPTS = {
-    Status.SENT: (Status.DELIVERED, Status.BOUNCED),
+    Status.SENT: _ARRIVALS,
     Status.DELIVERED: (Status.BOUNCED,),
 }
 
@@ -118,3 +123,8 @@ class Reason(StrEnum):
     SOFT_BOUNCE = "soft_bounce"
     HARD_BOUNCE = "hard_bounce"
     COMPLAINED = "complained"
+    DISPLAYED = "displayed"
+    CLICKED = "clicked"
+
+
+_UNSURE = {(Status.FAILED, Reason.OUTCOME_UNKNOWN), (Status.DEAD_LETTERED, Reason.ATTEMPTS_EXHAUSTED)}

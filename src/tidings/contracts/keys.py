@@ -14,7 +14,8 @@ class KeyCheck(Incoming, frozen=True, kw_only=True):
 
 
 class KeyOwner(Outgoing, frozen=True, kw_only=True):
-    """Whose key it is, and what it may do."""
+    """Whose key it is, what it may do, and whether it is a test key."""
 
     owner: str
     scopes: list[str]
+    sandbox: bool = False

@@ -9,11 +9,58 @@ from msgspec import Meta
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority, Reason, Status
 
+Address = Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
+
+FileName = Annotated[str, Meta(min_length=1, max_length=255, examples=["invoice.pdf"])]
+MediaType = Annotated[
+    str, Meta(max_length=500, description="with its parameters, if any", examples=["application/pdf"])
+]
+ContentId = Annotated[
+    str, Meta(max_length=200, description="the html shows the file as `cid:` and this", examples=["logo"])
+]
+# Python's `$` lets a line end pass, hence the look-ahead.
+FileUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s\x00-\x1f\x7f]+(?!\n)$",
+        max_length=2_000,
+        description="fetched when the email is sent",
+        examples=["https://files.example.com/terms.pdf"],
+    ),
+]
+
+
+class NewAttachment(Incoming, frozen=True, kw_only=True):
+    """A file that goes with an email: its `content` (base64 in JSON), or a `url` to fetch it from.
+
+    Without a `content_type` the file's name decides.
+    """
+
+    filename: FileName
+    content_type: MediaType | None = None
+    content: Annotated[bytes, Meta(description="base64 (RFC 4648, section 4)")] | None = None
+    url: FileUrl | None = None
+    content_id: ContentId | None = None
+
+
+class EmailOptions(Incoming, frozen=True, kw_only=True):
+    """What one email has beside its template's words.
+
+    All `content` together may have 10 MiB. `headers` begin with `X-`, or are of a short list.
+    """
+
+    reply_to: Address | None = None
+    cc: Annotated[list[Address], Meta(max_length=20)] = []
+    bcc: Annotated[list[Address], Meta(max_length=20)] = []
+    headers: Annotated[dict[str, str], Meta(max_length=50)] = {}
+    attachments: Annotated[list[NewAttachment], Meta(max_length=20)] = []
+
 
 class NewNotification(Incoming, frozen=True, kw_only=True):
     """A request to notify one person on one channel.
 
     `request_id`, or an `Idempotency-Key` header, makes the request safe to repeat for 24 hours.
+    `email` is for the channel email only.
     """
 
     request_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -25,6 +72,7 @@ class NewNotification(Incoming, frozen=True, kw_only=True):
     priority: Priority = Priority.NORMAL
     expires_at: datetime | None = None
     metadata: dict[str, str] = {}
+    email: EmailOptions | None = None
 
 
 class Accepted(Outgoing, frozen=True, kw_only=True):
@@ -37,7 +85,10 @@ class Accepted(Outgoing, frozen=True, kw_only=True):
 
 
 class TimelineEvent(Outgoing, frozen=True, kw_only=True):
-    """One step in a notification's life."""
+    """One step in a notification's life. `target` says of which device, where there are several.
+
+    What a provider said after it took the message has the attempt 0.
+    """
 
     status: Status
     at: datetime
@@ -47,10 +98,14 @@ class TimelineEvent(Outgoing, frozen=True, kw_only=True):
     provider: str | None = None
     provider_ref: str | None = None
     next_attempt_at: datetime | None = None
+    target: str | None = None
 
 
 class Notification(Outgoing, frozen=True, kw_only=True):
-    """A notification's present state; `timeline` is there when one notification is read."""
+    """A notification's present state; `timeline` is there when one notification is read.
+
+    `sandbox`: it was sent with a test key, and reaches no real provider.
+    """
 
     id: UUID
     request_id: str
@@ -67,6 +122,7 @@ class Notification(Outgoing, frozen=True, kw_only=True):
     accepted_at: datetime
     updated_at: datetime
     expires_at: datetime | None = None
+    sandbox: bool = False
     timeline: list[TimelineEvent] = []
 
 

@@ -1,57 +1,44 @@
 """Taking a notification: check it, make it safe to repeat, commit it. After that it cannot be lost."""
 
-import re
+import asyncio
 from collections.abc import Sequence
-from hashlib import sha256
 
 import msgspec
-import structlog
-from cachetools import TTLCache
 from prometheus_client import Counter
 from structlog.contextvars import bind_contextvars
 
-from tidings.client.http import RemoteProblem, RemoteUnavailable
-from tidings.client.templates import TemplatesClient
-from tidings.client.users import UsersClient
 from tidings.contracts.codes import Status
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.notifications import Accepted, NewNotification
-from tidings.contracts.templates import CompiledTemplate
+from tidings.gateway.checking import RequestChecks
 from tidings.gateway.dispatch import Dispatcher
+from tidings.gateway.email_options import Enclosed, enclosed
+from tidings.gateway.fingerprints import fingerprint_of
 from tidings.gateway.store import Dispatch, GatewayStore, Receipt, Submission
 from tidings.kit.auth import Principal
 from tidings.kit.batching import Batcher
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.kit.ids import new_id, now
 from tidings.kit.telemetry import trace_headers
-from tidings.rendering.variables import check_variables
 
-KNOWN_USER_SECONDS = 60
+WITH_FILES_AT_ONCE = 4
+"""How many notifications with attachments share a transaction: up to 40 MiB."""
 
 ACCEPTED = Counter("tidings_accepted_total", "Notifications committed", ["channel"])
 REPLAYED = Counter("tidings_replayed_total", "Requests answered from an earlier one")
 
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-log = structlog.get_logger(__name__)
-
 
 class Acceptance:
-    """The accept path. Concurrent requests share one transaction."""
+    """The accept path. Concurrent requests share one transaction; attachments hold up only each other."""
 
-    def __init__(
-        self,
-        store: GatewayStore,
-        dispatcher: Dispatcher,
-        users: UsersClient,
-        templates: TemplatesClient,
-    ) -> None:
+    def __init__(self, store: GatewayStore, dispatcher: Dispatcher, checks: RequestChecks) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._users = users
-        self._templates = templates
-        self._known_users: TTLCache[str, bool] = TTLCache(100_000, KNOWN_USER_SECONDS)
+        self._checks = checks
         self._commits: Batcher[Submission, Receipt] = Batcher(self._commit)
+        self._commits_with_files: Batcher[Submission, Receipt] = Batcher(
+            self._commit, max_size=WITH_FILES_AT_ONCE
+        )
 
     async def accept(
         self, request: NewNotification, idempotency_key: str | None, caller: Principal
@@ -60,6 +47,7 @@ class Acceptance:
 
         Raises:
             Unprocessable: it could never be delivered, or its key was used for another request.
+            ContentTooLarge: it, or what is attached to it, is more than we keep.
             Unavailable: the database does not answer; nothing was taken.
         """
         key = idempotency_key or request.request_id
@@ -69,7 +57,7 @@ class Acceptance:
                 code="missing_request_id",
                 errors=[FieldFault(field="$.request_id", message="Required without an Idempotency-Key")],
             )
-        fingerprint = _fingerprint(request, key)
+        fingerprint = await _fingerprint(request, key)
         receipt = await self._take(request, key, fingerprint, caller)
         bind_contextvars(notification_id=str(receipt.notification_id))
         if receipt.fingerprint != fingerprint:
@@ -94,50 +82,25 @@ class Acceptance:
         self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal
     ) -> Receipt:
         try:
-            version = await self._check(request)
+            extra = enclosed(request)
+            version = await self._checks.check(request)
         except Unprocessable:
             # What was taken stays taken for who repeats it, though its template or the time moved on.
             earlier = await self._store.receipt(caller.owner, key)
             if earlier is None:
                 raise
             return earlier
-        submission = _submission(request, key, fingerprint, version, caller)
-        return await self._commits.submit(submission)
-
-    async def _check(self, request: NewNotification) -> int | None:
-        """Refuse what could never be delivered; answers the template version to pin.
-
-        A service that does not answer refuses nothing: the worker checks again.
-        """
-        if request.expires_at is not None and request.expires_at.tzinfo is None:
-            raise _unprocessable(
-                "naive_time", "$.expires_at", "Give a UTC offset, such as 2026-01-31T12:00:00Z"
-            )
-        if request.expires_at is not None and request.expires_at <= now():
-            raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
-        await self._check_user(request.user_id)
-        try:
-            template = await self._templates.newest(request.template_id)
-        except (RemoteUnavailable, RemoteProblem) as error:
-            log.warning("accepted_unchecked", what="template", error=str(error))
-            return None
-        if template is None:
-            words = f"There is no template {request.template_id!r}"
-            raise _unprocessable("unknown_template", "$.template_id", words)
-        _check_variables(request, template)
-        return template.version
-
-    async def _check_user(self, user_id: str) -> None:
-        if user_id in self._known_users:
-            return
-        try:
-            contact = await self._users.contact(user_id)
-        except (RemoteUnavailable, RemoteProblem) as error:
-            log.warning("accepted_unchecked", what="user", error=str(error))
-            return
-        if contact is None:
-            raise _unprocessable("unknown_user", "$.user_id", f"There is no user {user_id!r}")
-        self._known_users[user_id] = True
+        message = _message(request, key, version, extra, caller)
+        submission = Submission(
+            message,
+            msgspec.json.encode(message),
+            caller.owner,
+            key,
+            fingerprint,
+            trace_headers(),
+            extra.files,
+        )
+        return await (self._commits_with_files if extra.files else self._commits).submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> Sequence[Receipt]:
         # Two requests with one key may meet in a batch: the first is committed, the others hear of it.
@@ -161,10 +124,16 @@ class Acceptance:
         self._dispatcher.hand_over(Dispatch(message.notification_id, message.channel, one.body, one.headers))
 
 
-def _submission(
-    request: NewNotification, key: str, fingerprint: bytes, version: int | None, caller: Principal
-) -> Submission:
-    message = DeliveryMessage(
+async def _fingerprint(request: NewNotification, key: str) -> bytes:
+    if request.email is not None and request.email.attachments:
+        return await asyncio.to_thread(fingerprint_of, request, key)
+    return fingerprint_of(request, key)
+
+
+def _message(
+    request: NewNotification, key: str, version: int | None, extra: Enclosed, caller: Principal
+) -> DeliveryMessage:
+    return DeliveryMessage(
         notification_id=new_id(),
         request_id=request.request_id or key,
         channel=request.channel,
@@ -177,51 +146,12 @@ def _submission(
         metadata=request.metadata,
         accepted_at=now(),
         expires_at=request.expires_at,
+        email=extra.parts,
+        sandbox=caller.sandbox,
     )
-    return Submission(message, msgspec.json.encode(message), caller.owner, key, fingerprint, trace_headers())
-
-
-def _fingerprint(request: NewNotification, key: str) -> bytes:
-    """Equal for requests that differ only in the order of members and in white space."""
-    encoded = msgspec.json.encode(request, order="deterministic")
-    if "\0" in key or _NUL.search(encoded):
-        words = "The character U+0000 is in it, which cannot be stored"
-        raise Unprocessable(words, code="invalid_request")
-    return sha256(encoded).digest()
-
-
-def _check_variables(request: NewNotification, template: CompiledTemplate) -> None:
-    if template.archived:
-        words = f"The template {template.id} is archived; restore it, or use another one"
-        raise _unprocessable("archived_template", "$.template_id", words)
-    needed = template.variables.get(request.channel)
-    if needed is None:
-        words = f"Version {template.version} of {template.id} has no {request.channel} form"
-        raise _unprocessable("template_lacks_channel", "$.channel", words)
-    missing = [name for name in needed if name not in request.variables]
-    if missing:
-        raise Unprocessable(
-            f"Version {template.version} of {template.id} needs values for: {', '.join(missing)}",
-            code="missing_variable",
-            errors=[
-                FieldFault(field=f"$.variables.{name}", message="This value is missing") for name in missing
-            ],
-        )
-    faults = check_variables(template.schema, request.variables) if template.schema is not None else []
-    if faults:
-        raise Unprocessable(
-            f"The variables do not fit version {template.version} of {template.id}: "
-            + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
-            code="invalid_variables",
-            errors=[FieldFault(field=fault.path, message=fault.message) for fault in faults],
-        )
 
 
 def _as_replay(receipt: Receipt) -> Receipt:
     return Receipt(
         receipt.notification_id, receipt.request_id, receipt.accepted_at, receipt.fingerprint, fresh=False
     )
-
-
-def _unprocessable(code: str, field: str, words: str) -> Unprocessable:
-    return Unprocessable(words, code=code, errors=[FieldFault(field=field, message=words)])

@@ -1,25 +1,31 @@
-"""The public API."""
+"""The public API, and what only our own services ask."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.keys import KeyCheck, KeyOwner
 from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
+from tidings.gateway import examples
 from tidings.gateway.acceptance import Acceptance
+from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.keys import ApiKeys
-from tidings.gateway.store import GatewayStore
+from tidings.gateway.reading_store import ReadingStore
 from tidings.kit.auth import Principal, requires
-from tidings.kit.errors import Malformed, NotFound
-from tidings.kit.problems import refusals
+from tidings.kit.errors import ContentTooLarge, Forbidden, Malformed, NotFound, Problem
+from tidings.kit.problems import refusals, render_problem
 
 Accepting = NamedDependency[Acceptance]
-Store = NamedDependency[GatewayStore]
+Reading = NamedDependency[ReadingStore]
+Attachments = NamedDependency[AttachmentStore]
 Keys = NamedDependency[ApiKeys]
 
 IdempotencyKey = Annotated[
@@ -38,6 +44,26 @@ UNPROCESSABLE = (
     " `idempotency_key_reused`:"
     " `errors` names each field at fault"
 )
+TOO_LARGE = "`attachments_too_large` or `body_too_large`: give large files by `url`"
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Room for 10 MiB of attachments in base64, and 2 MiB besides."""
+
+
+def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge) -> Response[Problem]:
+    """The answer to a body that is not even read."""
+    size = request.headers.get("content-length")
+    words = (
+        f"The body {f'has {int(size):,} bytes' if size else 'is too long'}, and the most is "
+        f"{MAX_BODY_BYTES:,} (16 MiB), which leaves room for attachments of 10 MiB in base64. "
+        "Give larger files by `url`"
+    )
+    return render_problem(request, ContentTooLarge(words, code="body_too_large"))
+
+
+async def only_services(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """A route guard: no API key, whatever its scopes."""
+    if connection.user.kind != "service":
+        raise Forbidden("Only the services of this installation may do this", code="missing_scope")
 
 
 @post(
@@ -46,10 +72,15 @@ UNPROCESSABLE = (
     status_code=202,
     tags=["notifications"],
     summary="Notify one person on one channel",
-    responses=refusals({413: "`body_too_large`", 422: UNPROCESSABLE, 503: "`database_unavailable`"}),
+    responses={
+        202: examples.ACCEPTED_ANSWER,
+        **refusals({413: TOO_LARGE, 422: UNPROCESSABLE, 503: "`database_unavailable`"}),
+    },
+    request_max_body_size=MAX_BODY_BYTES,
+    exception_handlers={RequestEntityTooLarge: explain_size},
 )
 async def send(
-    data: JSONBody[NewNotification],
+    data: Annotated[NewNotification, examples.SENT_BODY],
     request: Request[Principal, None, State],
     acceptance: Accepting,
     idempotency_key: IdempotencyKey = None,
@@ -73,11 +104,11 @@ async def send(
     guards=[requires("notifications:read")],
     tags=["notifications"],
     summary="A notification with its timeline",
-    responses=refusals({404: "`unknown_notification`"}),
+    responses={200: examples.FOUND_ANSWER, **refusals({404: "`unknown_notification`"})},
 )
-async def read(notification_id: FromPath[str], store: Store) -> Notification:
+async def read(notification_id: FromPath[str], reading: Reading) -> Notification:
     """The present state, and every step that led to it."""
-    found = await store.notification(_as_id(notification_id))
+    found = await reading.notification(_as_id(notification_id))
     if found is None:
         raise _unknown(notification_id)
     return found
@@ -88,14 +119,14 @@ async def read(notification_id: FromPath[str], store: Store) -> Notification:
     guards=[requires("notifications:read")],
     tags=["notifications"],
     summary="Notifications, newest first",
-    responses=refusals({422: "`invalid_request`"}),
+    responses={200: examples.PAGE_ANSWER, **refusals({422: "`invalid_request`"})},
 )
 async def search(
-    store: Store, request_id: RequestId = None, cursor: Cursor = None, limit: Limit = 50
+    reading: Reading, request_id: RequestId = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Notifications:
     """All notifications, or those of one `request_id`, without timelines."""
     before = _as_cursor(cursor) if cursor else None
-    found = await store.page(request_id=request_id, before=before, limit=limit + 1)
+    found = await reading.page(request_id=request_id, before=before, limit=limit + 1)
     more = len(found) > limit
     return Notifications(notifications=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
@@ -108,10 +139,24 @@ async def check_key(data: JSONBody[KeyCheck], api_keys: Keys) -> KeyOwner:
     principal = await api_keys.check(data.key)
     if principal is None:
         raise NotFound("There is no such API key, or it was revoked", code="unknown_api_key")
-    return KeyOwner(owner=principal.owner, scopes=sorted(principal.scopes))
+    return KeyOwner(owner=principal.owner, scopes=sorted(principal.scopes), sandbox=principal.sandbox)
 
 
-ROUTES: list[ControllerRouterHandler] = [send, read, search, check_key]
+@get(
+    "/v1/attachments/{attachment_id:uuid}",
+    guards=[requires("attachments:read"), only_services],
+    media_type="application/octet-stream",
+    include_in_schema=False,
+)
+async def read_attachment(attachment_id: FromPath[UUID], attachments: Attachments) -> bytes:
+    """For our own services: a file that came inside a request, byte for byte."""
+    content = await attachments.content(attachment_id)
+    if content is None:
+        raise NotFound(f"There is no attachment {attachment_id}", code="unknown_attachment")
+    return content
+
+
+ROUTES: list[ControllerRouterHandler] = [send, read, search, check_key, read_attachment]
 
 
 def _as_id(text: str) -> UUID:

@@ -13,15 +13,21 @@ from tidings.client.users import UsersClient
 from tidings.contracts.queues import topology
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.api import ROUTES
+from tidings.gateway.attachment_store import AttachmentStore
+from tidings.gateway.checking import RequestChecks
 from tidings.gateway.dead_letter_store import DeadLetterStore
 from tidings.gateway.dead_letters import recording_dead_letters
 from tidings.gateway.dispatch import open_dispatcher
 from tidings.gateway.forwarding import Forwarder, forwarding_routes
+from tidings.gateway.key_store import KeyStore
 from tidings.gateway.keys import ApiKeys
 from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
+from tidings.gateway.reading_store import ReadingStore
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
 from tidings.gateway.tracking import tracking
+from tidings.gateway.tracking_store import TrackingStore
+from tidings.gateway.webhooks import open_webhooks, webhook_routes
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
 from tidings.kit.database import open_database
@@ -49,18 +55,20 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
     tiers = topology(settings.retry_delays)
     async with (
         open_session() as session,
+        open_webhooks(settings.email_url) as webhooks,
         open_database(
             settings.database_url, schema="gateway", package="tidings.gateway", pool_size=settings.pool_size
         ) as database,
         open_broker(settings.broker_url, tiers) as broker,
         open_dispatcher(GatewayStore(database), broker) as dispatcher,
-        tracking(GatewayStore(database), broker, limit=settings.shutdown_seconds),
+        tracking(TrackingStore(database), broker, limit=settings.shutdown_seconds),
         recording_dead_letters(DeadLetterStore(database), broker, limit=settings.shutdown_seconds),
     ):
         store = GatewayStore(database)
-        api_keys = ApiKeys(store)
-        if settings.bootstrap_api_key:
-            await api_keys.bootstrap(settings.bootstrap_api_key)
+        api_keys = ApiKeys(KeyStore(database))
+        for key in (settings.bootstrap_api_key, settings.bootstrap_test_api_key):
+            if key is not None:
+                await api_keys.bootstrap(key)
         services = {"users": settings.users_url, "templates": settings.templates_url}
         https = {
             name: ServiceHttp(session, url, partial(tokens.sign, name), seconds=LOOK_UP_SECONDS)
@@ -70,15 +78,17 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         yield build_app(
             name="gateway",
             version=tidings.__version__,
-            routes=[*ROUTES, *PUBLIC_PAGES, *forwarding_routes()],
+            routes=[*ROUTES, *PUBLIC_PAGES, *forwarding_routes(), *webhook_routes(webhooks)],
             authenticator=Authenticator(tokens, api_keys.check),
             checks={"postgresql": store.ping},
             optional_checks={"broker": broker.ping},
             provides={
-                "acceptance": Acceptance(store, dispatcher, users, templates),
-                "store": store,
+                "acceptance": Acceptance(store, dispatcher, RequestChecks(users, templates)),
+                "reading": ReadingStore(database),
+                "attachments": AttachmentStore(database),
                 "api_keys": api_keys,
                 "forwarder": Forwarder(session, tokens, services),
+                "webhooks": webhooks,
                 "public_pages": PublicPages(session, settings.users_url),
             },
         )

@@ -1,17 +1,21 @@
-"""API keys: `tdg_live_…`, stored as SHA-256 digests (they are random, so a slow hash adds nothing)."""
+"""API keys: `tdg_live_…` and `tdg_test_…`, stored as SHA-256 digests.
+
+They are random, so a slow hash adds nothing.
+"""
 
 from collections.abc import Sequence
 from hashlib import sha256
 
 from cachetools import TTLCache
 
-from tidings.gateway.store import GatewayStore, KeyRow
+from tidings.gateway.key_store import KeyRow, KeyStore
 from tidings.kit.auth import EVERYTHING, Principal
 from tidings.kit.batching import Batcher
 from tidings.kit.ids import new_id
 
 REMEMBERED_SECONDS = 10
 PREFIX_CHARS = 13
+TEST_PREFIX = "tdg_test_"
 
 
 class ApiKeys:
@@ -20,7 +24,7 @@ class ApiKeys:
     Concurrent checks share one query: a burst must not take every database connection.
     """
 
-    def __init__(self, store: GatewayStore) -> None:
+    def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._known: TTLCache[bytes, Principal] = TTLCache(10_000, REMEMBERED_SECONDS)
         self._lookups: Batcher[bytes, KeyRow | None] = Batcher(self._look_up)
@@ -37,13 +41,20 @@ class ApiKeys:
         row = await self._lookups.submit(digest)
         if row is None:
             return None
-        principal = Principal(owner=str(row.id), kind="api_key", scopes=row.scopes)
+        principal = Principal(owner=str(row.id), kind="api_key", scopes=row.scopes, sandbox=row.sandbox)
         self._known[digest] = principal
         return principal
 
     async def bootstrap(self, key: str) -> None:
-        """Make a first key known, with every scope."""
-        await self._store.add_key(new_id(), "bootstrap", key[:PREFIX_CHARS], _digest(key), [EVERYTHING])
+        """Make a first key known, with every scope; its prefix says whether it is a test key."""
+        await self._store.add(
+            new_id(),
+            "bootstrap",
+            key[:PREFIX_CHARS],
+            _digest(key),
+            [EVERYTHING],
+            sandbox=key.startswith(TEST_PREFIX),
+        )
 
     async def _look_up(self, digests: list[bytes]) -> Sequence[KeyRow | None]:
         found = await self._store.keys(digests)

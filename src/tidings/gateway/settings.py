@@ -22,6 +22,16 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
     broker_url: BrokerUrl
     users_url: UsersUrl
     templates_url: TemplatesUrl
+    email_url: (
+        Annotated[
+            str,
+            Meta(
+                description="the email service; with it providers' webhooks come in at /webhooks/…",
+                examples=["http://email:8003"],
+            ),
+        ]
+        | None
+    ) = None
     retry_delays: RetryDelays = RETRY_DELAYS
     bootstrap_api_key: (
         Annotated[
@@ -30,6 +40,17 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
                 pattern=r"^tdg_live_[A-Za-z0-9_-]{32,}$",
                 description="a first API key with every scope, made known at start",
                 examples=["tdg_live_ and the output of: openssl rand -hex 24"],
+            ),
+        ]
+        | None
+    ) = None
+    bootstrap_test_api_key: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^tdg_test_[A-Za-z0-9_-]{32,}$",
+                description="a first test key: what is sent with it reaches no real provider",
+                examples=["tdg_test_ and the output of: openssl rand -hex 24"],
             ),
         ]
         | None

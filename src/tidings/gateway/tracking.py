@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from tidings.contracts.codes import Reason
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import STATUS_QUEUE
-from tidings.gateway.store import GatewayStore
+from tidings.gateway.tracking_store import TrackingStore
 from tidings.kit.batching import Batcher
 from tidings.kit.broker.port import Acknowledge, Broker, DeadLetter, Delay, Delivery, Settlement
 from tidings.kit.errors import Unavailable
@@ -27,7 +27,7 @@ _decode = msgspec.json.Decoder(StatusReport).decode
 class Tracker:
     """The handler of the status queue: many reports share one transaction."""
 
-    def __init__(self, store: GatewayStore) -> None:
+    def __init__(self, store: TrackingStore) -> None:
         self._store = store
         self._batches: Batcher[list[StatusEvent], None] = Batcher(self._write, max_size=50)
 
@@ -53,7 +53,7 @@ class Tracker:
 
 
 @asynccontextmanager
-async def tracking(store: GatewayStore, broker: Broker, *, limit: float) -> AsyncIterator[None]:
+async def tracking(store: TrackingStore, broker: Broker, *, limit: float) -> AsyncIterator[None]:
     """Track for as long as the block runs; `limit` is how many seconds the last reports may take."""
     consumption = await broker.consume(STATUS_QUEUE, Tracker(store), concurrency=CONCURRENCY)
     try:

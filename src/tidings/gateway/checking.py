@@ -1,0 +1,96 @@
+"""Refusing at once what could never be delivered."""
+
+import structlog
+from cachetools import TTLCache
+
+from tidings.client.http import RemoteProblem, RemoteUnavailable
+from tidings.client.templates import TemplatesClient
+from tidings.client.users import UsersClient
+from tidings.contracts.notifications import NewNotification
+from tidings.contracts.templates import CompiledTemplate
+from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.ids import now
+from tidings.rendering.variables import check_variables
+
+KNOWN_USER_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+
+
+class RequestChecks:
+    """Compares requests with what the user and the template service know.
+
+    A service that does not answer refuses nothing: the worker checks again.
+    """
+
+    def __init__(self, users: UsersClient, templates: TemplatesClient) -> None:
+        self._users = users
+        self._templates = templates
+        self._known_users: TTLCache[str, bool] = TTLCache(100_000, KNOWN_USER_SECONDS)
+
+    async def check(self, request: NewNotification) -> int | None:
+        """The template version to pin; None where that is not known now.
+
+        Raises:
+            Unprocessable: it could never be delivered.
+        """
+        if request.expires_at is not None and request.expires_at.tzinfo is None:
+            raise _unprocessable(
+                "naive_time", "$.expires_at", "Give a UTC offset, such as 2026-01-31T12:00:00Z"
+            )
+        if request.expires_at is not None and request.expires_at <= now():
+            raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
+        await self._check_user(request.user_id)
+        try:
+            template = await self._templates.newest(request.template_id)
+        except (RemoteUnavailable, RemoteProblem) as error:
+            log.warning("accepted_unchecked", what="template", error=str(error))
+            return None
+        if template is None:
+            words = f"There is no template {request.template_id!r}"
+            raise _unprocessable("unknown_template", "$.template_id", words)
+        _check_variables(request, template)
+        return template.version
+
+    async def _check_user(self, user_id: str) -> None:
+        if user_id in self._known_users:
+            return
+        try:
+            contact = await self._users.contact(user_id)
+        except (RemoteUnavailable, RemoteProblem) as error:
+            log.warning("accepted_unchecked", what="user", error=str(error))
+            return
+        if contact is None:
+            raise _unprocessable("unknown_user", "$.user_id", f"There is no user {user_id!r}")
+        self._known_users[user_id] = True
+
+
+def _check_variables(request: NewNotification, template: CompiledTemplate) -> None:
+    if template.archived:
+        words = f"The template {template.id} is archived; restore it, or use another one"
+        raise _unprocessable("archived_template", "$.template_id", words)
+    needed = template.variables.get(request.channel)
+    if needed is None:
+        words = f"Version {template.version} of {template.id} has no {request.channel} form"
+        raise _unprocessable("template_lacks_channel", "$.channel", words)
+    missing = [name for name in needed if name not in request.variables]
+    if missing:
+        raise Unprocessable(
+            f"Version {template.version} of {template.id} needs values for: {', '.join(missing)}",
+            code="missing_variable",
+            errors=[
+                FieldFault(field=f"$.variables.{name}", message="This value is missing") for name in missing
+            ],
+        )
+    faults = check_variables(template.schema, request.variables) if template.schema is not None else []
+    if faults:
+        raise Unprocessable(
+            f"The variables do not fit version {template.version} of {template.id}: "
+            + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
+            code="invalid_variables",
+            errors=[FieldFault(field=fault.path, message=fault.message) for fault in faults],
+        )
+
+
+def _unprocessable(code: str, field: str, words: str) -> Unprocessable:
+    return Unprocessable(words, code=code, errors=[FieldFault(field=field, message=words)])

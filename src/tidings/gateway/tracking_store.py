@@ -1,0 +1,110 @@
+"""Writing what workers and providers report into timelines and states."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from tidings.contracts.codes import Reason, Status
+from tidings.contracts.messages import StatusEvent
+from tidings.kit.database import Database
+from tidings.kit.ids import now
+
+BATCH_SECONDS = 10.0
+"""No caller waits for it."""
+
+REMARKS = frozenset({Reason.DEFERRED, Reason.COMPLAINED, Reason.DISPLAYED, Reason.CLICKED})
+"""What providers remark on a message without saying why it is in its state."""
+
+
+class TrackingStore:
+    """Events, and the states that follow from them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def track(self, events: Sequence[StatusEvent]) -> None:
+        """Write events into timelines and move states forward; repeating it is harmless."""
+        async with self._database.transaction(limit=BATCH_SECONDS) as connection:
+            ids = sorted({event.notification_id for event in events})
+            rows = await connection.fetch(_LOCK_STATES, ids)
+            states = {row["id"]: _state(row["status"], row["reason"]) for row in rows}
+            known = [event for event in events if event.notification_id in states]
+            await connection.execute(_INSERT_EVENTS, *_event_columns(known))
+            moves = _moves(states, known)
+            if moves:
+                ids = [event.notification_id for event in moves]
+                statuses = [event.status for event in moves]
+                await connection.execute(_MOVE_STATES, ids, statuses, [_reason(one) for one in moves], now())
+
+
+State = tuple[Status, Reason | None]
+
+
+def _state(status: str, reason: str | None) -> State:
+    return Status(status), Reason(reason) if reason else None
+
+
+def _moves(states: dict[UUID, State], events: Sequence[StatusEvent]) -> list[StatusEvent]:
+    """For each notification the last of its events that moves its state forward."""
+    last: dict[UUID, StatusEvent] = {}
+    for event in sorted(events, key=lambda event: (event.attempt, event.at)):
+        if _moves_forward(states[event.notification_id], event):
+            states[event.notification_id] = event.status, _reason(event)
+            last[event.notification_id] = event
+    return list(last.values())
+
+
+def _moves_forward(state: State, event: StatusEvent) -> bool:
+    current, reason = state
+    if event.target is not None and event.attempt:
+        # What became of one of several devices: the worker reports the notification's own step beside it.
+        return False
+    if current is event.status:
+        # Within one state a later attempt brings a newer reason, and a hard bounce a surer one.
+        return not current.settled or event.reason is Reason.HARD_BOUNCE
+    return current.can_become(event.status, reason)
+
+
+def _reason(event: StatusEvent) -> Reason | None:
+    # Else the state would keep the remark or not, depending on which report came first.
+    return None if event.reason in REMARKS else event.reason
+
+
+_EVENT_FIELDS = (
+    "notification_id",
+    "attempt",
+    "status",
+    "at",
+    "reason",
+    "detail",
+    "provider",
+    "provider_ref",
+    "next_attempt_at",
+    "target",
+)
+
+
+def _event_columns(events: Sequence[StatusEvent]) -> list[list[Any]]:
+    return [[_storable(getattr(event, name)) for event in events] for name in _EVENT_FIELDS]
+
+
+def _storable(value: object) -> object:
+    # A provider's words may hold U+0000, which PostgreSQL's text cannot.
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
+_LOCK_STATES = (
+    "select id, status, reason from notifications where id = any($1::uuid[]) order by id for update"
+)
+_INSERT_EVENTS = """
+insert into events
+    (notification_id, attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target)
+select * from unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                     $7::text[], $8::text[], $9::timestamptz[], $10::text[])
+on conflict do nothing
+"""
+_MOVE_STATES = """
+update notifications n set status = moved.status, reason = moved.reason, updated_at = $4
+from unnest($1::uuid[], $2::text[], $3::text[]) as moved (id, status, reason)
+where n.id = moved.id
+"""
