@@ -12,6 +12,7 @@ from tidings.cli.templates.faults import Faulty
 from tidings.cli.templates.files import content_of, files_of
 from tidings.cli.templates.folder import Folder
 from tidings.cli.templates.places import place_of
+from tidings.contracts.codes import WhenAmbiguous
 from tidings.contracts.templates import TemplateContent
 
 # Files have Unix line ends, so other ones are kept out of what has to come back unchanged.
@@ -52,6 +53,7 @@ LOCAL = _mapping(email=EMAIL) | _mapping(push=PUSH) | _mapping(email=EMAIL, push
 CONTENT = _mapping(
     default_locale=st.sampled_from(["en", "no", "pt-BR"]),
     category=st.sampled_from(["transactional", "off", "0"]),
+    when_ambiguous=st.sampled_from(WhenAmbiguous),
     schema=st.none() | st.dictionaries(LINE, JSON, max_size=3),
     sample=st.dictionaries(LINE, JSON, max_size=3),
     content=st.dictionaries(st.sampled_from(["en", "no", "pt-BR", "zh-Hant-TW"]), LOCAL, min_size=1),

@@ -50,8 +50,11 @@ async def test_every_channel_is_rendered(templates: httpx.AsyncClient, path: str
             "body": "",
             "image": None,
             "link": "https://example.com",
+            "badge": None,
+            "collapse_key": None,
             "actions": [],
             "data": {},
+            "manner": {"sound": None, "urgency": "normal", "silent": False, "shorten": False},
         },
     }
 

@@ -48,6 +48,7 @@ def service_environment(
         "TIDINGS_CACHE_URL": engines.cache,
         "TIDINGS_BROKER_URL": engines.broker or role_url(engines.database, "broker", state),
         "TIDINGS_GATEWAY_BOOTSTRAP_API_KEY": state.api_key,
+        "TIDINGS_GATEWAY_BOOTSTRAP_TEST_API_KEY": state.test_api_key,
         "TIDINGS_PUBLIC_URL": ports.url("gateway"),
         "TIDINGS_EMAIL_URL": ports.url("email"),
         "TIDINGS_EMAIL_SMTP_HOST": ports.host,

@@ -19,6 +19,7 @@ class State(msgspec.Struct, kw_only=True):
     """What has to stay the same from one start to the next. It holds secrets: the file has mode 0600."""
 
     api_key: str = msgspec.field(default_factory=lambda: f"tdg_live_{_secret(40)}")
+    test_api_key: str = msgspec.field(default_factory=lambda: f"tdg_test_{_secret(40)}")
     service_secret: str = msgspec.field(default_factory=lambda: _secret(48))
     cache_password: str = msgspec.field(default_factory=lambda: _secret(32))
     admin_password: str = msgspec.field(default_factory=lambda: _secret(32))

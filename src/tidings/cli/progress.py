@@ -61,6 +61,7 @@ def show_ready(console: Console, home: Home, ready: Ready, seconds: float) -> No
     rows += [
         ("inbox", f"{ready.simulator.url}   (SMTP {ready.simulator.smtp})"),
         ("API key", ready.api_key),
+        ("test key", f"{ready.test_api_key}   (reaches no real provider)"),
         ("data, logs", str(home.root)),
     ]
     # Plain and unwrapped, whatever the terminal's width, so that all of it can be copied.

@@ -34,6 +34,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, ServiceEntry]
     simulator: SimulatorEntry
     api_key: str
+    test_api_key: str
     user_id: str
     template_id: str
     broker: str
@@ -49,13 +50,14 @@ def describe_ready(
     database: str,
     user_id: str,
 ) -> Ready:
-    """Put the ready file's content together; the engines and the key as the services were told."""
+    """Put the ready file's content together; the engines and the keys as the services were told."""
     return Ready(
         services={name: ServiceEntry(url=ports.url(name), pid=pids[name]) for name in FIVE},
         simulator=SimulatorEntry(
             url=ports.url("simulator"), pid=pids["simulator"], smtp=f"{ports.host}:{ports.smtp}"
         ),
         api_key=environment["TIDINGS_GATEWAY_BOOTSTRAP_API_KEY"],
+        test_api_key=environment["TIDINGS_GATEWAY_BOOTSTRAP_TEST_API_KEY"],
         user_id=user_id,
         template_id=TEMPLATE_ID,
         broker=environment["TIDINGS_BROKER_URL"],

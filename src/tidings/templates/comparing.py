@@ -5,11 +5,12 @@ from difflib import unified_diff
 
 import msgspec
 
-from tidings.contracts.templates import FieldDifference, TemplateDifference
+from tidings.contracts.templates import FieldDifference, StoredManner, TemplateDifference
 from tidings.templates.catalogue import Catalogue
 from tidings.templates.partial_store import PartialStore
 from tidings.templates.store import Source, TemplateStore
 
+_AS_USUAL = StoredManner()
 MAX_LINES = 2_000
 """difflib may take the square of the lines, and publishers choose how many there are."""
 
@@ -61,6 +62,7 @@ def _fields(source: Source) -> dict[str, str]:
     settings = {
         "default_locale": template.default_locale,
         "category": template.category,
+        "when_ambiguous": template.when_ambiguous,
         "schema": _pretty(template.schema),
         "sample": _pretty(template.sample),
     }
@@ -75,7 +77,8 @@ def _fields(source: Source) -> dict[str, str]:
 
 
 def _texts(form: msgspec.Struct) -> dict[str, str]:
-    fields = {name: value for name, value in msgspec.structs.asdict(form).items() if value}
+    given = msgspec.structs.asdict(form)
+    fields = {name: value for name, value in given.items() if value and value != _AS_USUAL}
     return {name: value if isinstance(value, str) else _pretty(value) for name, value in fields.items()}
 
 

@@ -172,6 +172,7 @@ def content_of(template: Template) -> TemplateContent:
         default_locale=template.default_locale,
         content=dict(template.content),
         category=template.category,
+        when_ambiguous=template.when_ambiguous,
         schema=template.schema,
         sample=template.sample,
     )

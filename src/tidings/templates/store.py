@@ -97,7 +97,9 @@ def source_of(row: Any) -> Source:  # noqa: ANN401 - asyncpg's rows are untyped
     return Source(partials=columns.pop("partials"), template=msgspec.convert(columns, Template))
 
 
-SOURCE = "template_id as id, default_locale, content, category, schema, sample, variables, partials"
+SOURCE = """
+    template_id as id, default_locale, content, category, when_ambiguous, schema, sample, variables, partials
+"""
 
 _POINTER = "select newest, archived_at is not null as archived from templates where id = $1"
 _VERSION = f"""
@@ -112,7 +114,7 @@ _DRAFT = f"""
     where template_id = $1
 """  # noqa: S608 - the same
 _COMPILED = """
-    select template_id as id, version, default_locale, category, schema, variables,
+    select template_id as id, version, default_locale, category, when_ambiguous, schema, variables,
            coalesce(forms, content) as forms, partials
     from versions where template_id = $1 and version = $2
 """

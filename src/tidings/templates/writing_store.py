@@ -93,6 +93,7 @@ def _columns(template_id: str, content: TemplateContent, compiled: Compiled) -> 
         content.default_locale,
         content.content,
         content.category,
+        content.when_ambiguous,
         content.schema,
         content.sample,
         compiled.variables,
@@ -109,19 +110,21 @@ _REMOVE = "delete from templates where id = $1"
 
 _ADD_VERSION = f"""
     insert into versions
-        (template_id, default_locale, content, category, schema, sample, variables, partials,
-         version, forms, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        (template_id, default_locale, content, category, when_ambiguous, schema, sample, variables,
+         partials, version, forms, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     returning {SOURCE}, version, created_at, 'published' as state
 """  # noqa: S608 - column names of our own
 _SAVE_DRAFT = f"""
     insert into drafts
-        (template_id, default_locale, content, category, schema, sample, variables, partials, saved_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (template_id, default_locale, content, category, when_ambiguous, schema, sample, variables,
+         partials, saved_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     on conflict (template_id) do update set
         default_locale = excluded.default_locale, content = excluded.content,
-        category = excluded.category, schema = excluded.schema, sample = excluded.sample,
-        variables = excluded.variables, partials = excluded.partials, saved_at = excluded.saved_at
+        category = excluded.category, when_ambiguous = excluded.when_ambiguous,
+        schema = excluded.schema, sample = excluded.sample, variables = excluded.variables,
+        partials = excluded.partials, saved_at = excluded.saved_at
     returning {SOURCE}, saved_at as created_at, 'draft' as state,
               (select newest + 1 from templates where id = $1) as version
 """  # noqa: S608 - the same

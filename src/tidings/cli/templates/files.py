@@ -12,6 +12,7 @@ from tidings.cli.templates.names import ABOUT, FORMS, forms_of, locale_of, push_
 from tidings.cli.templates.reading import convert, parse
 from tidings.cli.templates.yaml_text import dump, line_of
 from tidings.contracts.base import Incoming, Locale, Slug
+from tidings.contracts.codes import WhenAmbiguous
 from tidings.contracts.templates import EmailContent, LocalContent, PushContent, TemplateContent
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -20,6 +21,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 class _About(Incoming, frozen=True, kw_only=True):
     default_locale: str = "en"
     category: Slug = "general"
+    when_ambiguous: WhenAmbiguous = WhenAmbiguous.RETRY
     schema: dict[str, Any] | None = None
     sample: dict[str, Any] = {}
 
@@ -31,6 +33,8 @@ def files_of(content: TemplateContent) -> dict[str, str]:
         Faulty: an email has both html and mjml, or no form at all: no files say that.
     """
     about: dict[str, Any] = {"default_locale": content.default_locale, "category": content.category}
+    if content.when_ambiguous is not WhenAmbiguous.RETRY:
+        about["when_ambiguous"] = content.when_ambiguous.value
     if content.schema is not None:
         about["schema"] = _sorted(content.schema)
     if content.sample:

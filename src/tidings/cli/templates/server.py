@@ -74,6 +74,7 @@ def _as_written(template: Template) -> TemplateContent:
         default_locale=template.default_locale,
         content=msgspec.convert(msgspec.to_builtins(template.content), dict[Locale, LocalContent]),
         category=template.category,
+        when_ambiguous=template.when_ambiguous,
         schema=template.schema,
         sample=template.sample,
     )

@@ -17,6 +17,7 @@ AT = "2026-01-31T12:00:00Z"
 CONTENT: dict[str, Any] = {
     "default_locale": "en",
     "category": "transactional",
+    "when_ambiguous": "retry",
     "content": {
         "en": {
             "email": {
@@ -58,6 +59,7 @@ COMPILED = {
     "archived": False,
     "default_locale": "en",
     "category": "transactional",
+    "when_ambiguous": "retry",
     "schema": None,
     "variables": VARIABLES,
     "forms": {"en": {"push": {"title": "Welcome, {{ name }}", "link": "{{ link }}"}}},

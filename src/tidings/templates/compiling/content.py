@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from tidings.contracts.codes import Channel
 from tidings.contracts.templates import (
     CompiledTemplate,
@@ -13,6 +15,7 @@ from tidings.contracts.templates import (
     PushContent,
     PushForm,
     StoredAction,
+    StoredManner,
     TemplateContent,
 )
 from tidings.rendering import Fault, check_source, required_variables
@@ -43,6 +46,7 @@ class Compiled:
             version=version,
             default_locale=content.default_locale,
             category=content.category,
+            when_ambiguous=content.when_ambiguous,
             schema=content.schema,
             variables=self.variables,
             forms=self.forms,
@@ -124,6 +128,9 @@ class _Compiler:
             body=self._expanded(place, "body", push.body),
             image=self._given(place, "image", push.image),
             link=self._given(place, "link", push.link),
+            badge=self._given(place, "badge", push.badge),
+            collapse_key=self._given(place, "collapse_key", push.collapse_key),
+            manner=msgspec.convert(push.manner, StoredManner, from_attributes=True),
             actions=[
                 StoredAction(
                     id=action.id,
