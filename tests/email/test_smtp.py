@@ -1,95 +1,54 @@
-"""The SMTP provider: what it hands over, and what it makes of each way to fail."""
+"""The SMTP provider: what it hands over, to whom, and what it says about it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from base64 import b64encode
 
-import aiosmtplib
-import msgspec
 import pytest
 
 from simulator.running import Simulator
-from support.parcels import new_message, parcel_of
+from support.parcels import ready
 from support.servers import free_port
-from tidings.contracts.codes import Channel, ErrorOwner
-from tidings.contracts.templates import RenderedEmail
-from tidings.delivery.outcome import Answer, Refused, Taken
-from tidings.email.providers.smtp import SmtpProvider
-from tidings.email.settings import EmailSettings
+from support.smtp_desk import config_at, config_for, desk, email, inbox, misbehave, provider_of, rude_server
+from tidings.contracts.codes import ErrorOwner
+from tidings.delivery.outcome import Taken
+from tidings.email.letter import File
+from tidings.email.providers.smtp_errors import SmtpError
+from tidings.email.return_path import ReturnPath
 
 
-class Sending:
-    """One provider, and how often it asked for a claim."""
-
-    def __init__(self, provider: SmtpProvider) -> None:
-        self.provider = provider
-        self.claims = 0
-
-    async def send(self, to: str = "ada@example.com") -> Answer:
-        content = RenderedEmail(subject="Grüße", text="Grüße", html="<p>Grüße</p>")
-        return await self.provider.send(parcel_of(new_message(Channel.EMAIL), content, to), self._claim)
-
-    async def refused(self, to: str = "ada@example.com") -> Refused:
-        """The refusal of a send that is known to fail; its words can be reported as JSON."""
-        answer = await self.send(to)
-        assert isinstance(answer, Refused)
-        assert msgspec.json.encode(answer.detail)
-        return answer
-
-    async def _claim(self) -> None:
-        self.claims += 1
-
-
-@asynccontextmanager
-async def sending(settings: EmailSettings, **changed: object) -> AsyncIterator[Sending]:
-    """A provider with these settings."""
-    provider = SmtpProvider(msgspec.structs.replace(settings, **changed))
-    yield Sending(provider)
-    await provider.close()
-
-
-async def misbehave(simulator: Simulator, **fault: object) -> None:
-    answer = await simulator.http.put("/api/faults", json=[{"provider": "smtp", **fault}])
-    assert answer.status_code == 200, answer.text
-
-
-@asynccontextmanager
-async def rude_server(*replies: bytes) -> AsyncIterator[int]:
-    """A server that answers each line it gets with the next of `replies`, the first one as its greeting."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for reply in replies:
-            writer.write(reply + b"\r\n")
-            await writer.drain()
-            await reader.readline()
-        writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-async def test_an_email_arrives(simulator: Simulator, settings: EmailSettings) -> None:
+async def test_an_email_arrives(simulator: Simulator) -> None:
     """The envelope has the bare addresses, and the server's words are kept; one claim was made."""
-    async with sending(settings) as desk:
-        taken = await desk.send()
-    (email,) = (await simulator.http.get("/api/inbox")).json()["messages"]
+    async with desk(config_for(simulator)) as sending:
+        taken = await sending.send()
+    (arrived,) = await inbox(simulator)
     assert isinstance(taken, Taken)
-    assert (taken.provider, (taken.detail or "")[:12]) == ("smtp", "250 2.0.0 Ok")
-    assert (email["return_path"], email["to"]) == ("hello@mail.example.com", ["ada@example.com"])
-    assert (email["from"], email["subject"]) == ("Tidings <hello@mail.example.com>", "Grüße")
-    assert (email["text"].strip(), email["html"].strip()) == ("Grüße", "<p>Grüße</p>")
-    assert desk.claims == 1
+    assert (taken.provider, (taken.detail or "")[:12]) == ("relay", "250 2.0.0 Ok")
+    assert (arrived["return_path"], arrived["to"]) == ("hello@mail.example.com", ["ada@example.com"])
+    assert (arrived["from"], arrived["subject"]) == ("Tidings <hello@mail.example.com>", "Grüße 你好")
+    assert arrived["text"].strip() == "Grüße"
+    assert sending.claims == 1
 
 
-async def test_a_login_is_used(simulator: Simulator, settings: EmailSettings) -> None:
-    """With a user name and a password the provider logs in first."""
-    async with sending(settings, smtp_username="hello", smtp_password="secret") as desk:
-        assert isinstance(await desk.send(), Taken)
-    assert (await simulator.http.get("/api/inbox")).json()["total"] == 1
+async def test_every_dot_arrives(simulator: Simulator) -> None:
+    """Lines that begin with dots, a lone dot among them, arrive as they are."""
+    lines = b"\r\n".join([b".", b"..", b".leading", b"in.the.middle", b"."])
+    file = File("dots.txt", "text/plain", lines)
+    async with desk(config_for(simulator)) as sending:
+        assert isinstance(await sending.send(email(files=(file,))), Taken)
+    (arrived,) = await inbox(simulator)
+    raw = (await simulator.http.get(f"/api/inbox/{arrived['id']}/raw")).content
+    assert b64encode(lines) in raw.replace(b"\r\n", b"")
+
+
+async def test_each_email_has_its_own_return_path(simulator: Simulator) -> None:
+    """With a bounce domain, MAIL FROM is a token that leads back to the notification and its address."""
+    one = email()
+    async with provider_of(config_for(simulator), bounce_domain="bounces.example.com") as provider:
+        assert isinstance(await provider.send(one, ready), Taken)
+    (arrived,) = await inbox(simulator)
+    bounced = ReturnPath("x" * 32, "bounces.example.com", "unused").read(arrived["return_path"])
+    assert bounced is not None
+    assert bounced.notification_id == one.message.notification_id
+    assert bounced.fits("ada@example.com")
 
 
 @pytest.mark.parametrize(
@@ -101,107 +60,162 @@ async def test_a_login_is_used(simulator: Simulator, settings: EmailSettings) ->
         ("用户@例子.example", "用户@xn--fsqu00a.example"),
     ],
 )
-async def test_addresses_beyond_ascii(
-    simulator: Simulator, settings: EmailSettings, to: str, envelope: str
-) -> None:
+async def test_addresses_beyond_ascii(simulator: Simulator, to: str, envelope: str) -> None:
     """International domains go out in ASCII, international local parts with SMTPUTF8."""
-    async with sending(settings) as desk:
-        assert isinstance(await desk.send(to), Taken)
-    (email,) = (await simulator.http.get("/api/inbox")).json()["messages"]
-    assert (email["to"], email["text"].strip()) == ([envelope], "Grüße")
-
-
-async def test_a_domain_that_cannot_be(settings: EmailSettings) -> None:
-    """A domain without an ASCII form is the recipient's fault, not an error of ours."""
-    async with sending(settings) as desk:
-        refused = await desk.refused("ada@" + "ü" * 64 + ".example")
-    assert refused.owner is ErrorOwner.RECIPIENT
-
-
-async def test_a_server_without_smtputf8(settings: EmailSettings) -> None:
-    """A server that takes no international local part is told of none; the refusal says why."""
-    async with rude_server(b"220 hi", b"250 hi") as port, sending(settings, smtp_port=port) as desk:
-        refused = await desk.refused("jörg@example.com")
-    assert (refused.owner, desk.claims) == (ErrorOwner.CONTENT, 0)
-    assert "SMTPUTF8" in refused.detail
+    async with desk(config_for(simulator)) as sending:
+        assert isinstance(await sending.send(email(to)), Taken)
+    (arrived,) = await inbox(simulator)
+    assert (arrived["to"], arrived["text"].strip()) == ([envelope], "Grüße")
 
 
 @pytest.mark.parametrize(
-    ("fault", "owner", "claims"),
+    "to", ["ada@" + "ü" * 64 + ".example", "ada@example.com>\r\nRSET", "<ada@example.com", "a da@example.com"]
+)
+async def test_an_address_that_cannot_be_written(simulator: Simulator, to: str) -> None:
+    """An address that has no form in SMTP is the recipient's fault, and no command is made of it."""
+    async with desk(config_for(simulator)) as sending:
+        refused = await sending.refused(email(to))
+    assert (refused.owner, sending.claims) == (ErrorOwner.RECIPIENT, 0)
+    assert await inbox(simulator) == []
+
+
+async def test_a_server_without_smtputf8() -> None:
+    """A server that takes no international local part is told of none; the refusal says why."""
+    async with rude_server(b"220 hi", b"250 hi") as port, desk(config_at(port)) as sending:
+        refused = await sending.refused(email("jörg@example.com"))
+    assert (refused.owner, sending.claims) == (ErrorOwner.CONTENT, 0)
+    assert "SMTPUTF8" in refused.detail
+
+
+async def test_an_email_larger_than_the_server_takes() -> None:
+    """Where the server names a limit, a larger email is refused with both sizes before it is sent."""
+    async with (
+        rude_server(b"220 hi", b"250-hi\r\n250 SIZE 300") as port,
+        desk(config_at(port)) as sending,
+    ):
+        refused = await sending.refused()
+    assert (refused.owner, sending.claims) == (ErrorOwner.CONTENT, 0)
+    assert "at most 300" in refused.detail
+
+
+async def test_a_size_refused_at_once() -> None:
+    """A server that refuses the size declared at MAIL speaks of the content, not of our account."""
+    async with (
+        rude_server(b"220 hi", b"250-hi\r\n250 SIZE 0", b"552 5.3.4 Too big for this user") as port,
+        desk(config_at(port)) as sending,
+    ):
+        assert (await sending.refused()).owner is ErrorOwner.CONTENT
+
+
+async def test_copies_go_to_everyone(simulator: Simulator) -> None:
+    """One email goes to the person, to cc and to bcc; bcc is in no header."""
+    async with desk(config_for(simulator)) as sending:
+        taken = await sending.send(email(cc=["bob@example.com"], bcc=["eve@example.com"]))
+    (arrived,) = await inbox(simulator)
+    raw = (await simulator.http.get(f"/api/inbox/{arrived['id']}/raw")).text
+    assert isinstance(taken, Taken)
+    assert arrived["to"] == ["ada@example.com", "bob@example.com", "eve@example.com"]
+    assert "bob@example.com" in raw
+    assert "eve@example.com" not in raw
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "one by one"])
+async def test_a_refused_copy_is_left_out(simulator: Simulator, *, pipelining: bool) -> None:
+    """One of two recipients refused: the email goes to the other, and the words name what was left out."""
+    if not pipelining:
+        await misbehave(
+            simulator,
+            {"stage": "ehlo", "smtp_code": 502, "times": 1},
+            {"smtp_code": 550, "match": "bob@"},
+        )
+    else:
+        await misbehave(simulator, {"smtp_code": 550, "match": "bob@"})
+    async with desk(config_for(simulator)) as sending:
+        taken = await sending.send(email(cc=["bob@example.com"], bcc=["eve@example.com"]))
+    (arrived,) = await inbox(simulator)
+    assert arrived["to"] == ["ada@example.com", "eve@example.com"]
+    assert isinstance(taken, Taken)
+    assert "1 of 3 recipients left out: b…@example.com (550 5.1.1 No such user" in (taken.detail or "")
+    assert "bob@" not in (taken.detail or "")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_the_person_refused_ends_the_email(simulator: Simulator, times: int) -> None:
+    """When the person's own address is refused, nobody gets the email, and the next one is its own."""
+    await misbehave(simulator, {"smtp_code": 550, "match": "ada@", "times": times})
+    async with desk(config_for(simulator)) as sending:
+        for _ in range(times):
+            refused = await sending.refused(email(cc=["bob@example.com"]))
+            assert (refused.owner, refused.dead) == (ErrorOwner.RECIPIENT, True)
+        assert sending.claims == 0
+        assert await inbox(simulator) == []
+        assert isinstance(await sending.send(), Taken)
+    assert [one["to"] for one in await inbox(simulator)] == [["ada@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("fault", "owner", "dead", "provider_wide", "retry_after"),
     [
-        ({"stage": "connect"}, ErrorOwner.OUTAGE, 0),
-        ({"stage": "mail"}, ErrorOwner.OUTAGE, 0),
-        ({"stage": "rcpt"}, ErrorOwner.OUTAGE, 0),
-        ({"stage": "data"}, ErrorOwner.AMBIGUOUS, 1),
+        ({"smtp_code": 550}, ErrorOwner.RECIPIENT, True, True, None),
+        ({"smtp_code": 452}, ErrorOwner.THROTTLE, False, False, 3600),
+        ({"smtp_code": 450}, ErrorOwner.THROTTLE, False, False, None),
+        ({"smtp_code": 552, "stage": "data"}, ErrorOwner.CONTENT, False, True, None),
+        ({"smtp_code": 552, "text": "5.2.2 Over quota"}, ErrorOwner.THROTTLE, False, False, 3600),
+        ({"smtp_code": 554, "stage": "data"}, ErrorOwner.CONTENT, False, True, None),
+        ({"smtp_code": 554, "stage": "data_start"}, ErrorOwner.CONTENT, False, True, None),
+        ({"smtp_code": 451, "stage": "data"}, ErrorOwner.OUTAGE, False, True, None),
+        (
+            {"smtp_code": 421, "text": "4.7.28 Unusual rate, try again in 5 minutes"},
+            ErrorOwner.THROTTLE,
+            False,
+            True,
+            300,
+        ),
     ],
     ids=str,
 )
-async def test_a_dropped_connection(
-    simulator: Simulator, settings: EmailSettings, fault: dict[str, str], owner: ErrorOwner, claims: int
+async def test_a_refusal(
+    simulator: Simulator,
+    fault: dict[str, object],
+    owner: ErrorOwner,
+    *,
+    dead: bool,
+    provider_wide: bool,
+    retry_after: float | None,
 ) -> None:
-    """Before the body a lost connection is an outage and nothing was claimed; after it nobody knows."""
-    await misbehave(simulator, drop_connection=True, **fault)
-    async with sending(settings) as desk:
-        refused = await desk.refused()
-    assert (refused.owner, desk.claims) == (owner, claims)
-    assert refused.retry_after is None
+    """What a refusal says about whom: the mailbox or the whole provider, for good or for a time."""
+    await misbehave(simulator, fault)
+    async with desk(config_for(simulator)) as sending:
+        refused = await sending.refused()
+    assert (refused.owner, refused.dead, refused.provider_wide) == (owner, dead, provider_wide)
+    assert refused.retry_after == retry_after
+    assert refused.detail.startswith(str(fault["smtp_code"]))
+    assert await inbox(simulator) == []
 
 
-async def test_an_answer_that_does_not_come(simulator: Simulator, settings: EmailSettings) -> None:
-    """A server that is silent after the final dot for longer than the limit leaves the outcome unknown."""
-    await misbehave(simulator, latency_s=60)
-    async with sending(settings, smtp_data_seconds=0.2) as desk:
-        refused = await desk.refused()
-    assert (refused.owner, desk.claims) == (ErrorOwner.AMBIGUOUS, 1)
-
-
-async def test_a_server_that_never_greets(settings: EmailSettings) -> None:
-    """A server that takes connections and says nothing is an outage, within the limit of a command."""
-    async with rude_server() as port, sending(settings, smtp_port=port, smtp_seconds=0.2) as desk:
-        assert (await desk.refused()).owner is ErrorOwner.OUTAGE
-
-
-async def test_no_server(settings: EmailSettings) -> None:
-    """A refused connection is an outage, and the ping fails."""
-    async with sending(settings, smtp_port=free_port()) as desk:
-        assert (await desk.refused()).owner is ErrorOwner.OUTAGE
-        with pytest.raises(aiosmtplib.SMTPException):
-            await desk.provider.ping()
-
-
-async def test_a_server_without_tls(settings: EmailSettings) -> None:
-    """Where TLS is asked for, nothing goes out without it."""
-    async with sending(settings, smtp_tls="starttls") as desk:
-        refused = await desk.refused()
-    assert (refused.owner, desk.claims) == (ErrorOwner.OUTAGE, 0)
-
-
-@pytest.mark.parametrize("words", [b"5.1.1 F\xfcr \xff niemand", b"5.1.1 nul\0", b"5.1.1 " + b"x" * 400])
-async def test_a_servers_words_can_be_reported(settings: EmailSettings, words: bytes) -> None:
+@pytest.mark.parametrize("words", [b"5.1.1 F\xfcr \xff niemand", b"5.1.1 nul\0", b"5.1.1 " + b"x" * 4000])
+async def test_a_servers_words_can_be_reported(words: bytes) -> None:
     """Whatever bytes a server says, its words can be kept and reported."""
     async with (
         rude_server(b"220 hi", b"250 hi", b"250 ok", b"550 " + words) as port,
-        sending(settings, smtp_port=port) as desk,
+        desk(config_at(port)) as sending,
     ):
-        refused = await desk.refused()
+        refused = await sending.refused()
     assert refused.owner is ErrorOwner.RECIPIENT
     assert refused.detail.startswith("550 5.1.1")
 
 
-@pytest.mark.parametrize("reply", [b"999 what", b"hello", b"\xff\xfe", b"25", b"250-never ends"])
-async def test_a_server_that_does_not_speak_smtp(settings: EmailSettings, reply: bytes) -> None:
-    """A reply that is none is an outage, never an error of ours."""
-    async with (
-        rude_server(b"220 hi", b"250 hi", reply) as port,
-        sending(settings, smtp_port=port, smtp_seconds=0.5) as desk,
-    ):
-        refused = await desk.refused()
-    assert refused.owner in {ErrorOwner.OUTAGE, ErrorOwner.CREDENTIAL}
-    assert desk.claims == 0
+async def test_ping(simulator: Simulator) -> None:
+    """A server that lets us in can be pinged; one that is not there cannot."""
+    async with provider_of(config_for(simulator)) as provider:
+        await provider.ping()
+    async with provider_of(config_at(free_port())) as provider:
+        with pytest.raises(SmtpError):
+            await provider.ping()
 
 
-async def test_ping(settings: EmailSettings, simulator: Simulator) -> None:
-    """A server that answers can be pinged."""
-    assert simulator.smtp_port == settings.smtp_port
-    async with sending(settings) as desk:
-        await desk.provider.ping()
+async def test_it_takes_every_address(simulator: Simulator) -> None:
+    """A mail server reaches the whole world, and does not fold a repeated email."""
+    async with provider_of(config_for(simulator)) as provider:
+        assert provider.takes("ada@example.com")
+        assert not provider.idempotent

@@ -3,37 +3,36 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from simulator.running import Simulator
-from support.parcels import new_message, parcel_of, ready
+from support.parcels import ready
 from support.polling import eventually
+from support.servers import free_port
+from support.smtp_desk import config_at, config_for, email, inbox, misbehave, provider_of
 from support.wire import Wire, wire_to
-from tidings.contracts.codes import Channel, ErrorOwner
-from tidings.contracts.templates import RenderedEmail
+from tidings.contracts.codes import ErrorOwner
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.providers.smtp import SmtpProvider
-from tidings.email.settings import EmailSettings
 
 
 @pytest.fixture
-async def wired(simulator: Simulator, settings: EmailSettings) -> AsyncIterator[tuple[SmtpProvider, Wire]]:
+async def wired(simulator: Simulator) -> AsyncIterator[tuple[SmtpProvider, Wire]]:
     """A provider with at most 3 connections, and the wire that they run over."""
-    async with wire_to(simulator.smtp_port) as (wire, port):
-        provider = SmtpProvider(msgspec.structs.replace(settings, smtp_port=port))
+    async with (
+        wire_to(simulator.smtp_port) as (wire, port),
+        provider_of(config_for(simulator, port=port), name="wired") as provider,
+    ):
         yield provider, wire
-        await provider.close()
 
 
 async def send(provider: SmtpProvider, to: str = "ada@example.com") -> Answer:
-    content = RenderedEmail(subject="Hi", text="Hi")
-    return await provider.send(parcel_of(new_message(Channel.EMAIL), content, to), ready)
+    return await provider.send(email(to), ready)
 
 
-async def misbehave(simulator: Simulator, **fault: object) -> None:
-    answer = await simulator.http.put("/api/faults", json=[{"provider": "smtp", "times": 1, **fault}])
-    assert answer.status_code == 200, answer.text
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def total(simulator: Simulator) -> int:
@@ -81,7 +80,7 @@ async def test_a_lost_connection_is_replaced(wired: tuple[SmtpProvider, Wire]) -
 async def test_a_refusal_keeps_the_connection(wired: tuple[SmtpProvider, Wire], simulator: Simulator) -> None:
     """After 550 the same connection is reset and takes the next email."""
     provider, wire = wired
-    await misbehave(simulator, smtp_code=550)
+    await misbehave(simulator, {"smtp_code": 550, "times": 1})
     assert isinstance(await send(provider), Refused)
     assert isinstance(await send(provider), Taken)
     assert (wire.opened, await total(simulator)) == (1, 1)
@@ -93,7 +92,7 @@ async def test_421_ends_the_connection(
 ) -> None:
     """After 421, which announces a closing server, the next email gets a new connection."""
     provider, wire = wired
-    await misbehave(simulator, smtp_code=421, stage=stage)
+    await misbehave(simulator, {"smtp_code": 421, "stage": stage, "times": 1})
     refused = await send(provider)
     assert isinstance(refused, Refused)
     assert refused.owner is ErrorOwner.OUTAGE
@@ -105,18 +104,16 @@ async def test_an_email_that_was_given_up_leaves_a_clean_connection(
     wired: tuple[SmtpProvider, Wire], simulator: Simulator
 ) -> None:
     """Whoever stops before the body stops all of it: nothing arrives, and the next email is its own."""
-    provider, _ = wired
+    provider, wire = wired
 
     async def stop() -> None:
         raise LookupError("claimed by another")
 
-    content = RenderedEmail(subject="Never", text="Never")
-    parcel = parcel_of(new_message(Channel.EMAIL), content, "eve@example.com")
     with pytest.raises(LookupError):
-        await provider.send(parcel, stop)
+        await provider.send(email("eve@example.com"), stop)
     assert isinstance(await send(provider), Taken)
-    (email,) = (await simulator.http.get("/api/inbox")).json()["messages"]
-    assert (email["to"], email["subject"]) == (["ada@example.com"], "Hi")
+    assert [arrived["to"] for arrived in await inbox(simulator)] == [["ada@example.com"]]
+    assert wire.opened == 1
 
 
 async def test_a_cancelled_email_gives_its_place_back(
@@ -124,7 +121,7 @@ async def test_a_cancelled_email_gives_its_place_back(
 ) -> None:
     """Sends that are cancelled in the middle leave room for the next ones."""
     provider, _ = wired
-    await misbehave(simulator, latency_s=30, times=3)
+    await misbehave(simulator, {"latency_s": 30, "times": 3})
     sending = [asyncio.create_task(send(provider)) for _ in range(3)]
 
     async def all_wait() -> bool:
@@ -143,3 +140,43 @@ async def test_closing_says_goodbye(wired: tuple[SmtpProvider, Wire]) -> None:
     await asyncio.gather(*(send(provider) for _ in range(3)))
     await provider.close()
     await eventually(lambda: wire.open == 0)
+
+
+async def test_an_email_under_way_at_the_end_is_finished(
+    wired: tuple[SmtpProvider, Wire], simulator: Simulator
+) -> None:
+    """Closing lets an email that is under way finish, and keeps its connection no longer."""
+    provider, wire = wired
+    await misbehave(simulator, {"latency_s": 0.5})
+    sending = asyncio.create_task(send(provider))
+    await eventually(lambda: wire.open == 1)
+    await provider.close()
+    assert isinstance(await sending, Taken)
+    await eventually(lambda: wire.open == 0)
+
+
+async def test_the_pool_is_in_the_metrics(wired: tuple[SmtpProvider, Wire], simulator: Simulator) -> None:
+    """Connections open and in use, emails that wait for one, and attempts to connect are counted."""
+    provider, wire = wired
+
+    def shows(state: str, number: int) -> bool:
+        return sample("tidings_smtp_connections", provider="wired", state=state) == number
+
+    before = sample("tidings_smtp_connects_total", provider="wired", outcome="ok")
+    await misbehave(simulator, {"latency_s": 0.5})
+    sending = [asyncio.create_task(send(provider)) for _ in range(5)]
+    await eventually(lambda: shows("open", 3) and shows("in_use", 3) and shows("waiting", 2))
+    await asyncio.gather(*sending)
+    assert sample("tidings_smtp_connects_total", provider="wired", outcome="ok") == before + 3
+    assert (wire.opened, shows("open", 3), shows("in_use", 0), shows("waiting", 0)) == (3, True, True, True)
+    await provider.close()
+    assert shows("open", 0)
+
+
+async def test_failed_connections_are_counted() -> None:
+    """A server that cannot be reached shows in the metrics, and leaves no connection behind."""
+    async with provider_of(config_at(free_port()), name="absent") as provider:
+        for _ in range(2):
+            assert isinstance(await send(provider), Refused)
+    assert sample("tidings_smtp_connects_total", provider="absent", outcome="failed") == 2
+    assert sample("tidings_smtp_connections", provider="absent", state="open") == 0

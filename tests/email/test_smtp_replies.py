@@ -3,7 +3,12 @@
 import pytest
 
 from tidings.contracts.codes import ErrorOwner
-from tidings.email.providers.smtp_replies import Stage, owner_of_reply
+from tidings.email.providers.smtp_replies import (
+    Stage,
+    owner_of_reply,
+    speaks_of_one_mailbox,
+    wait_asked_for,
+)
 
 RECIPIENT, CONTENT, CREDENTIAL = ErrorOwner.RECIPIENT, ErrorOwner.CONTENT, ErrorOwner.CREDENTIAL
 THROTTLE, OUTAGE = ErrorOwner.THROTTLE, ErrorOwner.OUTAGE
@@ -32,6 +37,8 @@ THROTTLE, OUTAGE = ErrorOwner.THROTTLE, ErrorOwner.OUTAGE
         (552, "5.5.3 Too many recipients", THROTTLE),
         (552, "Too many recipients", THROTTLE),
         (421, "4.7.28 Our system has detected an unusual rate of mail", THROTTLE),
+        (550, "5.4.5 Daily user sending limit exceeded", THROTTLE),
+        (454, "Throttling failure: Maximum sending rate exceeded.", THROTTLE),
         # Theirs, for now.
         (421, "4.3.2 Service shutting down", OUTAGE),
         (451, "4.3.0 Local error in processing", OUTAGE),
@@ -76,7 +83,7 @@ def test_a_reply_to_the_body(code: int, text: str, owner: ErrorOwner) -> None:
     assert owner_of_reply(code, text, Stage.BODY) is owner
 
 
-@pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.MAIL])
+@pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.LOGIN, Stage.MAIL])
 @pytest.mark.parametrize(
     ("code", "text", "owner"),
     [
@@ -91,6 +98,61 @@ def test_a_reply_to_the_body(code: int, text: str, owner: ErrorOwner) -> None:
 def test_a_reply_before_any_recipient(stage: Stage, code: int, text: str, owner: ErrorOwner) -> None:
     """What is refused before a recipient is named is never held against one."""
     assert owner_of_reply(code, text, stage) is owner
+
+
+@pytest.mark.parametrize(
+    "text", ["5.3.4 Message size exceeds fixed limit", "Message size exceeds fixed limit"]
+)
+def test_a_declared_size_refused(text: str) -> None:
+    """552 to MAIL speaks of the size that was declared there (RFC 1870)."""
+    assert owner_of_reply(552, text, Stage.MAIL) is CONTENT
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "one"),
+    [
+        (450, "4.2.1 The user is receiving mail at a rate that prevents delivery", True),
+        (452, "4.2.2 The email account is over quota", True),
+        (552, "5.2.2 The recipient's inbox is out of storage space", True),
+        (451, "4.2.0 Mailbox busy", True),
+        (450, "4.7.1 Greylisted", True),
+        (450, "Mailbox busy", True),
+        (452, "4.3.1 Insufficient system storage", False),
+        (452, "4.4.5 Mail system congestion", False),
+        (452, "4.5.3 Too many recipients", False),
+        (450, "4.7.28 Unusual rate of mail from your address", False),
+        (451, "4.3.2 Try later", False),
+        (421, "4.2.1 Closing", False),
+        (421, "4.7.28 Unusual rate", False),
+    ],
+)
+def test_a_throttle_of_one_mailbox(code: int, text: str, *, one: bool) -> None:
+    """A slow or full mailbox is one at every provider; a busy server is only that provider's."""
+    for stage in (Stage.RECIPIENT, Stage.DATA, Stage.BODY):
+        assert speaks_of_one_mailbox(code, text, stage) is one
+    assert not speaks_of_one_mailbox(code, text, Stage.MAIL)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "seconds"),
+    [
+        (450, "4.7.1 Greylisted, try again in 300 seconds", 300),
+        (450, "4.7.1 Please try again in 5 minutes.", 300),
+        (421, "4.7.0 Too many messages, retry after 120 s", 120),
+        (451, "4.7.1 Please wait 2 hours", 7200),
+        (450, "try again in 90sec", 90),
+        (421, "4.7.0 Try again in 99 hours", 86_400),
+        (452, "4.2.2 Mailbox full", 3600),
+        (452, "4.2.2 Mailbox full, try again in 10 minutes", 3600),
+        (552, "5.2.2 Mailbox full", 3600),
+        (450, "4.7.1 Greylisted", None),
+        (450, "4.7.1 Try again later, connection 5 of 7", None),
+        (550, "5.7.1 Blocked, removed in 24 hours", None),
+    ],
+)
+def test_a_wait_asked_for(code: int, text: str, seconds: float | None) -> None:
+    """A server that says for how long is obeyed, up to a day; a full mailbox waits an hour at least."""
+    assert wait_asked_for(code, text) == seconds
 
 
 @pytest.mark.parametrize("stage", Stage)

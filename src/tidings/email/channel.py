@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from tidings.client.users import UsersClient
 from tidings.contracts.codes import Channel, Reason
 from tidings.contracts.messages import DeliveryMessage
-from tidings.contracts.templates import CompiledTemplate, RenderedEmail
+from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Contact, SuppressionReason
-from tidings.delivery.channel import Parcel
-from tidings.delivery.outcome import Refused
-from tidings.email.providers import EmailProvider
+from tidings.delivery.outcome import Failed, Refused, Retry
+from tidings.email.attachments import Attachments
+from tidings.email.letter import EmailParcel, EmailProvider, Letter
+from tidings.email.sandbox import is_magic
 from tidings.rendering import Renderer
 
 
@@ -19,27 +20,46 @@ class EmailChannel:
     name = Channel.EMAIL
     no_target = Reason.NO_EMAIL_ADDRESS
 
-    def __init__(self, renderer: Renderer, provider: EmailProvider, users: UsersClient) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        providers: Sequence[EmailProvider],
+        sandbox: EmailProvider,
+        attachments: Attachments,
+        users: UsersClient,
+    ) -> None:
         self._renderer = renderer
+        self._attachments = attachments
         self._users = users
-        self.provider = provider
+        self.providers = providers
+        self.sandbox = sandbox
 
     def targets(self, contact: Contact) -> Sequence[tuple[str, str]]:
         """The person's address. Its ledger key is fixed: a corrected address is still the same send."""
         return [("email", contact.email)] if contact.email else []
 
-    def render(
+    def is_magic(self, target: str) -> bool:
+        """Whether the address is one of the sandbox's."""
+        return is_magic(target)
+
+    async def compose(
         self,
         template: CompiledTemplate,
         message: DeliveryMessage,
         contact: Contact,
         provided: Mapping[str, str],
-    ) -> RenderedEmail | None:
-        """The email in the language asked for, else the person's, else the template's."""
+    ) -> Letter | Failed | Retry | None:
+        """The email in the language asked for, else the person's, else the template's, with its files."""
         locales = (message.locale, contact.locale)
-        return self._renderer.email(template, message.variables, locales, provided)
+        email = self._renderer.email(template, message.variables, locales, provided)
+        if email is None:
+            return None
+        if message.email is None or not message.email.attachments:
+            return Letter(email)
+        files = await self._attachments.load(message.email)
+        return Letter(email, files) if isinstance(files, tuple) else files
 
-    async def recipient_refused(self, parcel: Parcel[RenderedEmail, str], refused: Refused) -> None:
+    async def recipient_refused(self, parcel: EmailParcel, refused: Refused) -> None:
         """Put the address on the suppression list, if the server is sure that it is dead.
 
         Raises:

@@ -2,107 +2,145 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
-import aiosmtplib
+from prometheus_client import Counter, Gauge
 
-from tidings.email.settings import EmailSettings
+from tidings.email.providers.smtp_errors import SmtpError
+from tidings.email.providers.smtp_login import Login
+from tidings.email.providers.smtp_server import Server
+from tidings.email.providers.smtp_session import SmtpSession
 
 IDLE_SECONDS: Final = 30.0
 UNPROBED_SECONDS: Final = 1.0
 EMAILS_PER_CONNECTION: Final = 100
-CLOSING: Final = 421
+
+CONNECTIONS = Gauge(
+    "tidings_smtp_connections",
+    "Connections open, those of them in use, and emails that wait for one",
+    ["provider", "state"],
+)
+CONNECTS = Counter(
+    "tidings_smtp_connects_total", "Attempts to connect, greet and log in", ["provider", "outcome"]
+)
 
 
-class _Kept:
+class Kept:
     """A connection and what decides whether it is used again."""
 
-    def __init__(self, client: aiosmtplib.SMTP) -> None:
-        self.client = client
+    def __init__(self, session: SmtpSession) -> None:
+        self.session = session
         self.emails = 0
-        self.idle_since = monotonic()
-        self.in_step = True
+        self.clean = True
+        self._idle_since = monotonic()
 
-    async def usable(self) -> bool:
-        idle = monotonic() - self.idle_since
-        if not self.client.is_connected or self.emails >= EMAILS_PER_CONNECTION or idle > IDLE_SECONDS:
+    @property
+    def fresh(self) -> bool:
+        """Whether no email has gone over it yet."""
+        return not self.emails
+
+    def rest(self) -> None:
+        """An email is done with."""
+        self.emails += 1
+        self._idle_since = monotonic()
+
+    async def ready(self) -> bool:
+        """Whether the next email may go over it."""
+        idle = monotonic() - self._idle_since
+        if not self.session.usable or self.emails >= EMAILS_PER_CONNECTION or idle > IDLE_SECONDS:
             return False
-        if self.in_step and idle < UNPROBED_SECONDS:
+        if self.clean and idle < UNPROBED_SECONDS:
             return True
-        # RSET ends a half-done transaction, and is the liveness probe: a stale connection is found
-        # out before MAIL, where trying another one is safe.
-        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-            await self.client.rset()
-            return True
-        return False
+        # RSET ends a half-done email, and is the liveness probe: a stale connection is found out
+        # before MAIL, where trying another one is safe.
+        try:
+            await self.session.reset()
+        except SmtpError:
+            return False
+        self.clean = True
+        return True
 
 
 class SmtpPool:
-    """At most `smtp_connections` connections; the one used last is used first.
+    """At most `size` connections; the one used last is used first.
 
-    After a refusal the connection is reset and used again; after any other error it is closed.
+    A connection on which every command was answered is used again, after RSET unless the email on it
+    was finished. Any other is closed.
     """
 
-    def __init__(self, settings: EmailSettings) -> None:
-        self._settings = settings
-        self._slots = asyncio.Semaphore(settings.smtp_connections)
-        self._idle: list[_Kept] = []
+    def __init__(self, name: str, server: Server, login: Login | None, *, size: int, seconds: float) -> None:
+        self._server = server
+        self._login = login
+        self._seconds = seconds
+        self._slots = asyncio.Semaphore(size)
+        self._idle: list[Kept] = []
+        self._closed = False
+        self._open, self._in_use, self._waiting = (
+            CONNECTIONS.labels(name, state) for state in ("open", "in_use", "waiting")
+        )
+        self._connected, self._failed = (CONNECTS.labels(name, outcome) for outcome in ("ok", "failed"))
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
-        """A greeted, encrypted and logged-in connection, ready for MAIL.
+    async def connection(self, *, fresh: bool = False) -> AsyncIterator[Kept]:
+        """A greeted, encrypted and logged-in connection, ready for MAIL; with `fresh`, a new one.
+
+        It is to be marked as not `clean` as long as an email on it is half done.
 
         Raises:
-            SMTPException, OSError, TimeoutError: none could be made.
+            SmtpError: none could be made.
         """
-        async with self._slots:
-            kept = await self._take()
-            try:
-                yield kept.client
-            except aiosmtplib.SMTPResponseException as reply:
-                kept.in_step = False
-                await (_close(kept) if reply.code == CLOSING else self._keep(kept))
-                raise
-            except BaseException:
-                await _close(kept)
-                raise
-            kept.in_step = True
-            await self._keep(kept)
+        with self._waiting.track_inprogress():
+            await self._slots.acquire()
+        try:
+            with self._in_use.track_inprogress():
+                kept = await self._connect() if fresh else await self._take()
+                try:
+                    yield kept
+                finally:
+                    self._give_back(kept)
+        finally:
+            self._slots.release()
 
     async def close(self) -> None:
-        """Say goodbye on every idle connection."""
-        while self._idle:
-            await _close(self._idle.pop())
+        """Say goodbye on every idle connection; those in use end with their email."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        self._open.dec(len(idle))
+        await asyncio.gather(*(kept.session.quit() for kept in idle))
 
-    async def _keep(self, kept: _Kept) -> None:
-        kept.emails += 1
-        kept.idle_since = monotonic()
-        self._idle.append(kept)
-
-    async def _take(self) -> _Kept:
+    async def _take(self) -> Kept:
         while self._idle:
             kept = self._idle.pop()
-            if await kept.usable():
+            try:
+                ready = await kept.ready()
+            except BaseException:
+                self._drop(kept)
+                raise
+            if ready:
                 return kept
-            await _close(kept)
-        settings = self._settings
-        client = aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            timeout=settings.smtp_seconds,
-            use_tls=settings.smtp_tls == "implicit",
-            start_tls=settings.smtp_tls == "starttls",
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-        )
-        await client.connect()
-        return _Kept(client)
+            self._open.dec()
+            await kept.session.quit()
+        return await self._connect()
 
+    async def _connect(self) -> Kept:
+        try:
+            session = await SmtpSession.open(self._server, self._login, self._seconds)
+        except BaseException:
+            self._failed.inc()
+            raise
+        self._connected.inc()
+        self._open.inc()
+        return Kept(session)
 
-async def _close(kept: _Kept) -> None:
-    with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-        async with asyncio.timeout(1):
-            await kept.client.quit()
-    kept.client.close()
+    def _give_back(self, kept: Kept) -> None:
+        kept.rest()
+        if kept.session.usable and not self._closed:
+            self._idle.append(kept)
+        else:
+            self._drop(kept)
+
+    def _drop(self, kept: Kept) -> None:
+        self._open.dec()
+        kept.session.abort()
