@@ -17,6 +17,6 @@ async def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
 @pytest.fixture
 async def simulator(shared_simulator: Simulator) -> Simulator:
     """The shared simulator, emptied and well-behaved."""
-    for path in ("/api/inbox", "/api/push", "/api/faults"):
-        (await shared_simulator.http.delete(path)).raise_for_status()
+    for path in ("inbox", "push", "faults", "webhooks", "webhooks/deliveries"):
+        (await shared_simulator.http.delete(f"/api/{path}")).raise_for_status()
     return shared_simulator

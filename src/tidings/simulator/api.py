@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import MediaType, Request, Response, Router, delete, get, post, put
@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from tidings.kit.errors import FieldFault, NotFound, Problem, Unprocessable
 from tidings.kit.problems import render_problem
-from tidings.simulator.emails import ReceivedEmail, StoredEmail, read, summarise
+from tidings.simulator.emails import MailProvider, ReceivedEmail, StoredEmail, read, summarise
 from tidings.simulator.faults import Fault, FaultReport, Faults
 from tidings.simulator.fcm.devices import Devices
 from tidings.simulator.fcm.send import Pushes, StoredPush
@@ -39,7 +39,7 @@ class ReceivedPush(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     received_at: datetime
-    provider: Literal["fcm"] = "fcm"
+    provider: str
     project: str
     token: str | None
     name: str
@@ -96,10 +96,11 @@ async def list_emails(
     limit: Limit = 100,
     cursor: Cursor = None,
     to: Annotated[str | None, QueryParameter(description="Only to this envelope recipient")] = None,
+    provider: Annotated[MailProvider | None, QueryParameter(description="Only what came this way")] = None,
     bodies: Annotated[bool, QueryParameter(description="false leaves out the bodies, and is quick")] = True,
 ) -> InboxPage:
     """One page of the inbox."""
-    only = (lambda stored: stored.went_to(to)) if to else None
+    only = partial(_fits, to=to, provider=provider) if to or provider else None
     page = emails.page(limit=limit, before=cursor, only=only)
     reader = read if bodies else summarise
     # Reading a thousand emails takes a second or so; SMTP goes on meanwhile.
@@ -216,11 +217,16 @@ def received_push(push_id: int, stored: StoredPush) -> ReceivedPush:
     return ReceivedPush(
         id=push_id,
         received_at=stored.received_at,
+        provider=stored.provider,
         project=stored.project,
         token=stored.token,
         name=stored.name,
         message=stored.message,
     )
+
+
+def _fits(stored: StoredEmail, *, to: str | None, provider: MailProvider | None) -> bool:
+    return (to is None or stored.went_to(to)) and provider in {None, stored.provider}
 
 
 def _find(emails: Journal[StoredEmail], email_id: int) -> StoredEmail:

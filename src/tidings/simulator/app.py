@@ -15,12 +15,17 @@ from tidings.simulator.faults import Faults
 from tidings.simulator.fcm.devices import Devices
 from tidings.simulator.fcm.oauth import AccessTokens, oauth_routes
 from tidings.simulator.fcm.send import StoredPush, fcm_routes
-from tidings.simulator.fcm.service_account import open_service_account
+from tidings.simulator.fcm.service_account import ServiceAccount, open_service_account
 from tidings.simulator.http import Connection
 from tidings.simulator.journal import Journal
+from tidings.simulator.mail_apis import IdempotencyKeys, MailDesk, mail_api_routes
 from tidings.simulator.pages import Pages, page_routes
+from tidings.simulator.push_apis import SentBefore, Subscriptions, push_api_routes
+from tidings.simulator.push_apis.apns import serve_apns
 from tidings.simulator.settings import SimulatorSettings
 from tidings.simulator.smtp import serve_smtp
+from tidings.simulator.smtp.login import smtp_token_routes
+from tidings.simulator.webhooks import Webhooks
 
 # FCM takes 4 KiB a message and the API little more: only a mistake is larger.
 MAX_BODY_BYTES = 1024 * 1024
@@ -37,9 +42,18 @@ async def run(settings: SimulatorSettings) -> None:
         max_bytes=settings.max_megabytes * 1024 * 1024,
         size=lambda stored: len(stored.raw),
     )
+    pushes: Journal[StoredPush] = Journal(
+        max_entries=settings.max_messages, max_bytes=sys.maxsize, size=lambda _: 0
+    )
     faults = Faults()
-    app = await asyncio.to_thread(_build, settings, emails, faults)
-    async with serve_smtp(emails, faults, host=settings.host, port=settings.smtp_port):
+    account = await asyncio.to_thread(
+        open_service_account,
+        Path(settings.service_account_file),
+        token_uri=f"{_own_url(settings)}/oauth/token",
+    )
+    webhooks = Webhooks(_own_url(settings), account.private_key)
+    app = _build(settings, emails=emails, pushes=pushes, faults=faults, account=account, webhooks=webhooks)
+    async with serve_smtp(emails, faults, settings), serve_apns(pushes, faults, settings), webhooks.running():
         await serve(app, settings, protocol=Connection)
 
 
@@ -48,23 +62,39 @@ def main() -> None:
     run_process("simulator", SimulatorSettings, run)
 
 
-def _build(settings: SimulatorSettings, emails: Journal[StoredEmail], faults: Faults) -> Litestar:
-    account = open_service_account(
-        Path(settings.service_account_file), token_uri=f"{_own_url(settings)}/oauth/token"
-    )
-    pushes: Journal[StoredPush] = Journal(
-        max_entries=settings.max_messages, max_bytes=sys.maxsize, size=lambda _: 0
-    )
+def _build(
+    settings: SimulatorSettings,
+    *,
+    emails: Journal[StoredEmail],
+    pushes: Journal[StoredPush],
+    faults: Faults,
+    account: ServiceAccount,
+    webhooks: Webhooks,
+) -> Litestar:
     return build_app(
         name="simulator",
         version=tidings.__version__,
-        routes=[page_routes(), api_routes(), oauth_routes(), fcm_routes()],
+        routes=[
+            page_routes(),
+            api_routes(),
+            oauth_routes(),
+            fcm_routes(),
+            smtp_token_routes(),
+            *mail_api_routes(),
+            *push_api_routes(),
+            *webhooks.routes(),
+        ],
         authenticator=Authenticator(ServiceTokens("simulator", settings.service_secret)),
         checks={},
         provides={
             "emails": emails,
             "pushes": pushes,
             "faults": faults,
+            "desk": MailDesk(emails, faults, webhooks.courier.announce),
+            **webhooks.provides,
+            "idempotency_keys": IdempotencyKeys(),
+            "sent_before": SentBefore(),
+            "subscriptions": Subscriptions(),
             "devices": Devices(),
             "access_tokens": AccessTokens(account),
             "pages": Pages(f"{settings.host}:{settings.smtp_port}"),

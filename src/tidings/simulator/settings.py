@@ -14,6 +14,25 @@ class SimulatorSettings(HttpSettings, frozen=True, kw_only=True):
     smtp_port: Annotated[
         int, Meta(ge=1, le=65535, description="port of the SMTP server", examples=["1025"])
     ] = 1025
+    smtp_tls_port: (
+        Annotated[
+            int,
+            Meta(ge=1, le=65535, description="port of the SMTP server with implicit TLS", examples=["1465"]),
+        ]
+        | None
+    ) = None
+    certificates_folder: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="folder for the SMTP server's certificates, made if they are missing; with it "
+                "the server offers STARTTLS, and clients are to trust its ca.pem",
+                examples=["/var/lib/tidings/simulator-certificates"],
+            ),
+        ]
+        | None
+    ) = None
     service_account_file: Annotated[
         str,
         Meta(
@@ -22,6 +41,20 @@ class SimulatorSettings(HttpSettings, frozen=True, kw_only=True):
             examples=["/var/lib/tidings/simulator-service-account.json"],
         ),
     ]
+    apns_port: (
+        Annotated[int, Meta(ge=1, le=65535, description="port of the fake APNs", examples=["8026"])] | None
+    ) = None
+    apns_key_file: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="file for the fake APNs signing key; made if it is missing",
+                examples=["/var/lib/tidings/simulator-apns-key.p8"],
+            ),
+        ]
+        | None
+    ) = None
     max_messages: Annotated[
         int, Meta(ge=1, description="emails and pushes to keep, of each; the oldest go", examples=["100000"])
     ] = 100_000

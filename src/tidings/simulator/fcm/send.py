@@ -28,8 +28,12 @@ from tidings.simulator.journal import Journal
 
 
 class StoredPush(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that FCM took. `token` is null for topics and conditions; `name` is FCM's id for it."""
+    """A message that a provider took. `token` is null for FCM's topics and conditions.
 
+    `project` is what the sender's credential belongs to, and `name` the provider's id for the message.
+    """
+
+    provider: str = "fcm"
     received_at: datetime
     project: str
     token: str | None

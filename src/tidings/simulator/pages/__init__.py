@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from minijinja import Environment
 
 from tidings.simulator.api import Emails
-from tidings.simulator.emails import StoredEmail, read, summarise
+from tidings.simulator.emails import MailProvider, StoredEmail, read, summarise
 from tidings.simulator.fcm.send import Pushes, StoredPush
 from tidings.simulator.journal import Page
 
@@ -21,6 +21,15 @@ MAX_RAW_SHOWN = 256 * 1024
 
 View = Literal["html", "text", "raw", "headers"]
 Cursor = Annotated[int | None, QueryParameter(ge=1)]
+
+PROVIDERS: dict[MailProvider, str] = {
+    "smtp": "SMTP",
+    "sendgrid": "SendGrid",
+    "ses": "Amazon SES",
+    "postmark": "Postmark",
+    "mailgun": "Mailgun",
+    "resend": "Resend",
+}
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -64,6 +73,7 @@ async def email_page(
     """The list of emails and the one selected; `list_only` is what the page asks for to stay fresh."""
     page = emails.page(limit=PER_PAGE, before=cursor)
     frame = _frame(page, dropped=emails.dropped, selected=email_id, cursor=cursor)
+    frame["providers"] = PROVIDERS
     frame["rows"] = await asyncio.to_thread(lambda: [summarise(key, stored) for key, stored in page.entries])
     if list_only:
         return pages.render("email_list.html", frame)
