@@ -8,6 +8,7 @@ import pytest
 
 from support.commands import run_command
 from support.stack import Stack
+from tidings.push.keys import base64url, public_point, read_private_key
 
 pytestmark = pytest.mark.journey
 
@@ -104,3 +105,13 @@ async def test_run_without_settings(tmp_path: Path) -> None:
     assert code == 2
     assert "TIDINGS_DATABASE_URL is not set" in shown
     assert "TIDINGS_SERVICE_SECRET is not set" in shown
+
+
+async def test_push_keys(tmp_path: Path) -> None:
+    """Each call makes a new pair, whose public half is what browsers take as `applicationServerKey`."""
+    code, shown = await run_command(tmp_path, "push", "keys", "--json")
+    assert code == 0, shown
+    made, again = json.loads(shown), json.loads((await run_command(tmp_path, "push", "keys", "--json"))[1])
+    point = public_point(read_private_key(made["private"]).public_key())
+    assert base64url(point) == made["public"]
+    assert made["private"] != again["private"]

@@ -36,6 +36,13 @@ async def test_a_call_carries_its_credential_and_its_ids(http: ServiceHttp, remo
     assert asked.headers["traceparent"] != traceparent
 
 
+async def test_a_large_body_arrives(http: ServiceHttp, remote: Remote) -> None:
+    """Some mebibytes go out like any other body."""
+    await http.call("POST", "/things", body={"name": "a" * 2 * 1024 * 1024})
+    (asked,) = remote.asked
+    assert len(asked.body["name"]) == 2 * 1024 * 1024
+
+
 async def test_a_read_is_repeated_until_it_is_answered(http: ServiceHttp, remote: Remote) -> None:
     """Reading changes nothing, so it is tried three times."""
     remote.replies(DOWN, DOWN, Reply({"a": 1}))

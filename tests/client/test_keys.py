@@ -4,7 +4,7 @@ import pytest
 
 from client.remote import Remote, Reply, problem
 from tidings.client.http import ServiceHttp
-from tidings.client.keys import RemoteKeys, open_key_check
+from tidings.client.keys import CredentialChecks, RemoteKeys, open_credential_checks
 from tidings.kit.errors import Unavailable
 
 OWNER = Reply({"owner": "shop", "scopes": ["users:read"]})
@@ -54,5 +54,5 @@ async def test_a_key_that_cannot_be_checked_is_not_called_unknown(
 
 async def test_without_a_gateway_no_keys_are_checked() -> None:
     """A service that is told no gateway takes service tokens only."""
-    async with open_key_check(None, lambda: "") as check:
-        assert check is None
+    async with open_credential_checks(None, lambda: "") as checks:
+        assert checks == CredentialChecks()

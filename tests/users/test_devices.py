@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -196,6 +197,18 @@ async def test_a_browser_is_registered_with_its_subscription(
     assert first.json()["platform"] == "web"
     assert contact["tokens"] == [second.json()]
     assert contact["tokens"][0]["subscription"] == renewed
+
+
+@pytest.mark.parametrize("host", ["localhost:8025", "127.0.0.1:8025", "[::1]:8025"])
+async def test_a_push_service_on_this_machine_needs_no_tls(
+    users: httpx.AsyncClient, add_user: AddUser, host: str
+) -> None:
+    """A browser that subscribed at a stand-in on loopback is registered, though without TLS."""
+    subscription = {"endpoint": f"http://{host}/webpush/abc", "keys": browser_keys()}
+    answer = await users.post(
+        f"/users/{await add_user()}/tokens", json={"provider": "webpush", "subscription": subscription}
+    )
+    assert answer.status_code == 201, answer.text
 
 
 def browser_keys() -> dict[str, str]:

@@ -103,6 +103,7 @@ async def test_every_fault_is_told_at_once(users: httpx.AsyncClient) -> None:
         ({"provider": "webpush"}, "$.subscription"),
         ({"provider": "webpush", "token": "t", "subscription": BROWSER}, "$.token"),
         (browser(endpoint="http://push.example.com/1"), "$.subscription.endpoint"),
+        (browser(endpoint="http://localhost.example.com/1"), "$.subscription.endpoint"),
         (browser(endpoint="https://"), "$.subscription.endpoint"),
         (browser(endpoint="https://user@push.example.com/1"), "$.subscription.endpoint"),
         (browser(endpoint="https://push.example.com:99999/1"), "$.subscription.endpoint"),

@@ -8,9 +8,11 @@ from uuid import UUID
 import click
 
 from tidings import __version__
+from tidings.cli.dead_letters.commands import dead_letters
 from tidings.cli.errors import CannotContinue
 from tidings.cli.options import home_option, target_options
 from tidings.cli.ports import SERVICES
+from tidings.cli.push import push
 from tidings.cli.templates.commands import templates
 
 if TYPE_CHECKING:
@@ -170,3 +172,5 @@ def status(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
 
 
 app.add_command(templates)
+app.add_command(dead_letters)
+app.add_command(push)

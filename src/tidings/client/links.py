@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tidings.kit.ids import now
@@ -70,12 +70,12 @@ def read_link(secrets: Sequence[str], purpose: str, token: str) -> RecipientLink
         raise InvalidLink("The token is ours and names no user") from error
 
 
-def engagement_path(secret: str, notification_id: UUID, device_id: UUID) -> str:
+def engagement_path(secret: str, notification_id: UUID, device_id: UUID, *, at: datetime) -> str:
     """The path, below the gateway's public URL, where a browser tells that a push was displayed or clicked.
 
-    It works for 30 days. `device_id` is that of the registered device, not its push token.
+    It works for 30 days from `at`. `device_id` is that of the registered device, not its push token.
     """
-    expires = int((now() + ENGAGEMENT_LIFETIME).timestamp())
+    expires = int((at + ENGAGEMENT_LIFETIME).timestamp())
     claims = {_NOTIFICATION: _short(notification_id), _DEVICE: _short(device_id), _EXPIRES: str(expires)}
     return f"/e/{sign(secret, ENGAGEMENT, claims)}"
 
@@ -90,11 +90,11 @@ def read_engagement(secrets: Sequence[str], token: str) -> EngagementLink:
     claims = read(secrets, ENGAGEMENT, token)
     try:
         link = EngagementLink(_long(claims[_NOTIFICATION]), _long(claims[_DEVICE]))
-        expires_at = datetime.fromtimestamp(int(claims[_EXPIRES]), UTC)
+        expires = int(claims[_EXPIRES])
     except (KeyError, ValueError) as error:
         raise InvalidLink("The token is ours and names no push") from error
-    if now() >= expires_at:
-        raise ExpiredLink(f"The token expired at {expires_at.isoformat()}")
+    if now().timestamp() >= expires:
+        raise ExpiredLink(f"The token was good for {ENGAGEMENT_LIFETIME.days} days, and they have passed")
     return link
 
 

@@ -46,9 +46,12 @@ class SubscriptionKeys(Incoming, frozen=True, kw_only=True):
 
 
 class WebPushSubscription(Incoming, frozen=True, kw_only=True):
-    """What a browser's `pushManager.subscribe()` gives."""
+    """What a browser's `pushManager.subscribe()` gives. Without TLS only for a push service on this machine."""
 
-    endpoint: Annotated[str, Meta(pattern=r"^https://", max_length=2_000)]
+    endpoint: Annotated[
+        str,
+        Meta(pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])", max_length=2_000),
+    ]
     keys: SubscriptionKeys
 
 

@@ -10,6 +10,7 @@ import tidings
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.service import build_app, run_process, serve
 from tidings.simulator.api import api_routes
+from tidings.simulator.demo import demo_routes
 from tidings.simulator.emails import StoredEmail
 from tidings.simulator.faults import Faults
 from tidings.simulator.fcm.devices import Devices
@@ -83,6 +84,7 @@ def _build(
             *mail_api_routes(),
             *push_api_routes(),
             *webhooks.routes(),
+            *demo_routes(settings.push_url),
         ],
         authenticator=Authenticator(ServiceTokens("simulator", settings.service_secret)),
         checks={},

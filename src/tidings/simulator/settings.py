@@ -55,6 +55,16 @@ class SimulatorSettings(HttpSettings, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    push_url: (
+        Annotated[
+            str,
+            Meta(
+                description="the push service, whose service worker the demonstration page shows at work",
+                examples=["http://127.0.0.1:8004"],
+            ),
+        ]
+        | None
+    ) = None
     max_messages: Annotated[
         int, Meta(ge=1, description="emails and pushes to keep, of each; the oldest go", examples=["100000"])
     ] = 100_000

@@ -8,7 +8,7 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from tidings import __version__
-from tidings.client.keys import open_key_check
+from tidings.client.keys import open_credential_checks
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import Database, open_database
@@ -49,7 +49,7 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
     """The application with everything it uses, open as long as the context is."""
     tokens = ServiceTokens("users", settings.service_secret)
     async with (
-        open_key_check(settings.gateway_url, partial(tokens.sign, "gateway")) as check_key,
+        open_credential_checks(settings.gateway_url, partial(tokens.sign, "gateway")) as checks,
         open_database(settings.database_url, schema="users", package="tidings.users") as database,
         open_redis(settings.cache_url) as redis,
     ):
@@ -57,7 +57,7 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
             name="users",
             version=__version__,
             routes=ROUTES,
-            authenticator=Authenticator(tokens, check_key),
+            authenticator=Authenticator(tokens, checks.key, checks.access_token),
             checks={"postgresql": database.ping},
             optional_checks={"redis": Cache(redis, "users:").ping},
             provides=_collaborators(settings, database, redis),

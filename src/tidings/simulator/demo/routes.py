@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 import aiohttp
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from tidings.kit.errors import Unavailable
 
 SECONDS = 5
-CSS = "text/css; charset=utf-8"
-HTML = "text/html; charset=utf-8"
-JAVASCRIPT = "text/javascript; charset=utf-8"
+JAVASCRIPT = "text/javascript"
 
-OWN = {"demo.css": CSS, "demo.js": JAVASCRIPT, "worker.js": JAVASCRIPT}
+OWN = {"demo.css": MediaType.CSS, "demo.js": JAVASCRIPT, "worker.js": JAVASCRIPT}
 FETCHED = ("sw.js", "subscribe.js", "public-key")
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -29,7 +27,7 @@ _PAGE_HEADERS = {
 
 def demo_routes(push_url: str | None) -> list[HTTPRouteHandler]:
     """The routes below `/demo`. `push_url`: the push service, whose scripts the page cannot do without."""
-    page = _serve("/demo", "demo.html", HTML, _PAGE_HEADERS)
+    page = _serve("/demo", "demo.html", MediaType.HTML, _PAGE_HEADERS)
     own = [_serve(f"/demo/{name}", name, kind, _HEADERS) for name, kind in OWN.items()]
     return [page, *own, *(_fetch(name, push_url) for name in FETCHED)]
 

@@ -25,12 +25,13 @@ class ApnsFault(BaseFault, frozen=True, kw_only=True, tag_field="provider", tag=
 
     `goaway` closes the connection as a server that shuts down does: `unprocessed` tells the client that
     no request was looked at, `processed` that this one was, and the push is taken; neither is answered.
+    `graceful` answers whatever has come so far, and takes nothing more.
     """
 
     status: Status | None = None
     reason: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,60}$", examples=["ExpiredProviderToken"])] | None = None
     retry_after: Annotated[int, Meta(ge=0, description="seconds in the header Retry-After")] | None = None
-    goaway: Literal["unprocessed", "processed"] | None = None
+    goaway: Literal["unprocessed", "processed", "graceful"] | None = None
 
     def __post_init__(self) -> None:
         self.check_effects("status", self.status, others=self.goaway is not None)

@@ -140,7 +140,9 @@ def _shown_email(email_id: int, stored: StoredEmail, view: View | None) -> dict[
 
 def _push_row(push_id: int, stored: StoredPush) -> dict[str, object]:
     message = stored.message
-    target = next((str(message[kind]) for kind in ("token", "topic", "condition") if message.get(kind)), "")
+    target = stored.token or next(
+        (str(message[kind]) for kind in ("topic", "condition") if message.get(kind)), ""
+    )
     return {
         "id": push_id,
         "received_at": stored.received_at,
@@ -154,5 +156,9 @@ def _push_row(push_id: int, stored: StoredPush) -> dict[str, object]:
 
 
 def _words(message: dict[str, Any], field: str) -> str:
-    places = (message.get("notification"), (message.get("android") or {}).get("notification"))
+    # Each provider has its own place for title and body.
+    android = (message.get("android") or {}).get("notification")
+    alert = ((message.get("payload") or {}).get("aps") or {}).get("alert")
+    local = message.get({"title": "headings", "body": "contents"}[field]) or {}
+    places = (message.get("notification"), android, alert, {field: local.get("en")}, message)
     return next((str(place[field]) for place in places if place and place.get(field)), "")

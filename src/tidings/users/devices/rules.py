@@ -61,7 +61,7 @@ def _address_faults(new: NewPushToken) -> list[FieldFault]:
 def _subscription_faults(subscription: WebPushSubscription) -> list[FieldFault]:
     faults = []
     if not _has_host(subscription.endpoint):
-        words = "This is no https URL with a host; take it from `PushSubscription.toJSON()` as it is"
+        words = "This is no URL with a host; take it from `PushSubscription.toJSON()` as it is"
         faults.append(FieldFault(field="$.subscription.endpoint", message=words))
     if not _is_public_key(_decoded(subscription.keys.p256dh)):
         words = "This is no uncompressed P-256 public key (65 bytes) in base64url"

@@ -9,17 +9,20 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from hyperframe.frame import GoAwayFrame
 
 MAX_BODY_BYTES = 64 * 1024
+LINGER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer. With `farewell` the connection says GOAWAY first."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    farewell: bool = False
 
 
 class End(Enum):
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._requests: dict[int, _Request] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._answered = 0
+        self._last: int | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # a TCP server's transports are whole ones
@@ -99,6 +103,8 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
 
     def _start(self, stream: int, request: _Request) -> None:
+        if self._last is not None and stream > self._last:
+            return  # the client was told that nothing beyond is looked at
         task = asyncio.get_running_loop().create_task(self._serve(stream, request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -108,12 +114,24 @@ class Connection(asyncio.Protocol):
         if answer is End.ABORT:
             self.abort()
         elif isinstance(answer, Answer):
+            if answer.farewell:
+                self._say_farewell()
             self._answer(stream, answer)
         else:
             last = stream if answer is End.GOAWAY_PROCESSED else self._answered
             self._h2.close_connection(last_stream_id=last)
             self._flush()
-            self._transport.close()
+            self._linger()
+
+    def _say_farewell(self) -> None:
+        # The library would send nothing after a GOAWAY of its own.
+        self._last = self._h2.highest_inbound_stream_id
+        self._transport.write(GoAwayFrame(0, last_stream_id=self._last).serialize())
+        self._linger()
+
+    def _linger(self) -> None:
+        # To close with requests still unread would make the system take back what the client has not read.
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
 
     def _answer(self, stream: int, answer: Answer) -> None:
         headers = [(":status", str(answer.status)), *answer.headers.items()]

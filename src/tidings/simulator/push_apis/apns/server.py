@@ -64,12 +64,15 @@ class _Desk:
             end = None if fault is None else await _suffer(fault)
             if end is not None:
                 return end
-            taken = Answer(200, {"apns-id": self._take(check(headers, body, self._key))})
+            graceful = fault is not None and fault.goaway == "graceful"
+            apns_id = self._take(check(headers, body, self._key))
         except Rejected as refused:
             return _refusal(refused, headers.get("apns-id"))
         if fault is not None and fault.drop_response:
             return End.ABORT
-        return End.GOAWAY_PROCESSED if fault is not None and fault.goaway else taken
+        if fault is not None and fault.goaway == "processed":
+            return End.GOAWAY_PROCESSED
+        return Answer(200, {"apns-id": apns_id}, farewell=graceful)
 
     def _take(self, push: Push) -> str:
         apns_id = push.apns_id or str(uuid4()).upper()
