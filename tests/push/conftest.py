@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from push.ways import Outside
 from simulator.running import Simulator, running, settings_in
 from support.reports import Reports, collecting
 from support.servers import SERVICE_SECRET, free_port
@@ -26,10 +28,19 @@ async def world(postgres_admin_url: str, service_token: Callable[..., str]) -> A
 
 
 @pytest.fixture(scope="session")
-async def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simulator]:
-    """The outside world, shared by the suite."""
-    async with running(settings_in(tmp_path_factory.mktemp("simulator"))) as simulator:
-        yield simulator
+async def outside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outside]:
+    """The outside world, shared by the suite, with an APNs."""
+    folder = tmp_path_factory.mktemp("simulator")
+    key_file, port = folder / "apns-key.p8", free_port()
+    settings = msgspec.structs.replace(settings_in(folder), apns_port=port, apns_key_file=str(key_file))
+    async with running(settings) as simulator:
+        yield Outside(simulator, apns_url=f"http://127.0.0.1:{port}", apns_key_file=key_file)
+
+
+@pytest.fixture(scope="session")
+def shared_simulator(outside: Outside) -> Simulator:
+    """The simulator of the outside world."""
+    return outside.simulator
 
 
 @pytest.fixture(autouse=True)

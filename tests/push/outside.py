@@ -6,8 +6,10 @@ import msgspec
 
 from simulator.running import Simulator
 from support.parcels import new_message
+from support.reports import Reports
+from support.world import World
 from tidings.contracts.codes import Channel
-from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.messages import DeliveryMessage, StatusEvent
 from tidings.contracts.queues import PUSH_QUEUE
 from tidings.kit.broker.port import Broker, Message
 
@@ -15,8 +17,8 @@ VARIABLES = {"name": "Ada", "link": "https://example.com/7"}
 
 
 async def pushes_to(simulator: Simulator, token: str) -> list[dict[str, Any]]:
-    """The messages that FCM took for a device, newest first."""
-    answer = await simulator.http.get("/api/push", params={"token": token})
+    """The pushes that a provider took for a device, newest first."""
+    answer = await simulator.http.get("/api/push", params={"token": token, "limit": 1000})
     pushes: list[dict[str, Any]] = answer.json()["pushes"]
     return pushes
 
@@ -24,6 +26,12 @@ async def pushes_to(simulator: Simulator, token: str) -> list[dict[str, Any]]:
 async def misbehave(simulator: Simulator, *faults: dict[str, Any]) -> None:
     """Put FCM faults in force."""
     answer = await simulator.http.put("/api/faults", json=[{"provider": "fcm", **fault} for fault in faults])
+    assert answer.status_code == 200, answer.text
+
+
+async def misbehave_as(simulator: Simulator, provider: str, **fault: object) -> None:
+    """Put one fault of any provider in force."""
+    answer = await simulator.http.put("/api/faults", json=[{"provider": provider, **fault}])
     assert answer.status_code == 200, answer.text
 
 
@@ -38,3 +46,14 @@ async def publish(broker: Broker, user_id: str, **fields: object) -> DeliveryMes
     message = new_message(Channel.PUSH, user_id=user_id, **{"variables": VARIABLES, **fields})
     await broker.publish(PUSH_QUEUE, [Message(str(message.notification_id), msgspec.json.encode(message))])
     return message
+
+
+async def end_of(reports: Reports, message: DeliveryMessage) -> StatusEvent:
+    """The message's last status."""
+    return await reports.settled(message.notification_id)
+
+
+async def tokens_of(world: World, user_id: str) -> list[str]:
+    """The devices that the user service knows of a person."""
+    tokens = (await world.users.http.get(f"/users/{user_id}")).json()["tokens"]
+    return [token["token"] for token in tokens]

@@ -1,12 +1,11 @@
 """The push service, put together."""
 
-import aiohttp
-
-from tidings.client.users import UsersClient
-from tidings.delivery.worker import run_channel
+from tidings.delivery.worker import Collaborators, run_channel
+from tidings.kit.outbound import open_outbound
 from tidings.kit.service import run_process
 from tidings.push.channel import PushChannel
-from tidings.push.providers import PROVIDERS
+from tidings.push.providers import make_providers
+from tidings.push.providers.outfit import PushOutfit
 from tidings.push.settings import PushSettings
 from tidings.rendering import Renderer
 
@@ -18,8 +17,11 @@ def main() -> None:
 
 async def run(settings: PushSettings) -> None:
     """Run until told to stop."""
+    providers = settings.providers()
+    async with open_outbound(allow=frozenset(settings.webpush_hosts)) as outbound:
 
-    def make_channel(users: UsersClient, session: aiohttp.ClientSession) -> PushChannel:
-        return PushChannel(Renderer(), PROVIDERS[settings.provider](settings, session), users)
+        def make_channel(collaborators: Collaborators) -> PushChannel:
+            outfit = PushOutfit(collaborators.session, outbound)
+            return PushChannel(Renderer(), make_providers(providers, outfit), collaborators.users)
 
-    await run_channel("push", settings, make_channel)
+        await run_channel("push", settings, providers, make_channel)

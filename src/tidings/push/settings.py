@@ -1,26 +1,69 @@
 """Settings of the push service."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 from msgspec import Meta
 
+from tidings.delivery.providers_file import Providers, only, read_providers
 from tidings.delivery.settings import ChannelSettings
+from tidings.kit.settings import SettingsError
+from tidings.push.providers.configs import FcmConfig, PushProviderConfig
 
 
 class PushSettings(ChannelSettings, frozen=True, kw_only=True):
-    """Where push notifications go out."""
+    """Where push notifications go out. One FCM project needs no providers file."""
 
-    provider: Annotated[Literal["fcm"], Meta(description="the way out", examples=["fcm"])] = "fcm"
-    fcm_credentials_file: Annotated[
-        str,
-        Meta(
-            description="a Firebase service account's key (JSON)",
-            examples=["/run/secrets/fcm-service-account.json"],
-        ),
-    ]
+    providers_file: (
+        Annotated[
+            str,
+            Meta(
+                description="a TOML file of several providers, in place of the one FCM project",
+                examples=["/etc/tidings/push-providers.toml"],
+            ),
+        ]
+        | None
+    ) = None
+    fcm_credentials_file: (
+        Annotated[
+            str,
+            Meta(
+                description="a Firebase service account's key (JSON)",
+                examples=["/run/secrets/fcm-service-account.json"],
+            ),
+        ]
+        | None
+    ) = None
     fcm_url: Annotated[
         str, Meta(description="base of the FCM HTTP v1 API", examples=["https://fcm.googleapis.com"])
     ] = "https://fcm.googleapis.com"
     fcm_seconds: Annotated[
         float, Meta(ge=10, description="time limit of a request; Google advises 10 or more", examples=["10"])
     ] = 10.0
+    webpush_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="host:port of internal push services that subscriptions may name; the public "
+            "internet always may",
+            examples=["push.internal:8443"],
+        ),
+    ] = ()
+
+    def providers(self) -> Providers:
+        """The ways out: those of the providers file, else the one FCM project.
+
+        Raises:
+            SettingsError: there is neither, or the file is malformed.
+        """
+        if self.providers_file is not None:
+            return read_providers(Path(self.providers_file), PushProviderConfig)
+        if self.fcm_credentials_file is None:
+            raise SettingsError(
+                "The push service cannot start.\n  TIDINGS_PUSH_FCM_CREDENTIALS_FILE is not set: a Firebase "
+                "service account's key, for example /run/secrets/fcm-service-account.json; or name "
+                "several providers in TIDINGS_PUSH_PROVIDERS_FILE"
+            )
+        config = FcmConfig(
+            credentials_file=self.fcm_credentials_file, url=self.fcm_url, seconds=self.fcm_seconds
+        )
+        return only("fcm", config)

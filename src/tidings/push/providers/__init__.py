@@ -1,17 +1,33 @@
-"""The ways a push notification can leave. A new provider is one file here and one line below."""
+"""The ways a push can leave. A new provider is one file here, its config beside it, and one line below."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
-import aiohttp
-
-from tidings.contracts.templates import RenderedPush
-from tidings.contracts.users import PushToken
-from tidings.delivery.channel import Provider
+from tidings.delivery.providers_file import ProviderConfig, Providers
+from tidings.push.parcel import PushProvider
+from tidings.push.providers import configs
+from tidings.push.providers.apns import ApnsProvider
+from tidings.push.providers.console import ConsoleProvider
+from tidings.push.providers.expo import ExpoProvider
 from tidings.push.providers.fcm import FcmProvider
-from tidings.push.settings import PushSettings
+from tidings.push.providers.onesignal import OneSignalProvider
+from tidings.push.providers.outfit import PushOutfit
+from tidings.push.providers.webpush import WebPushProvider
 
-PushProvider = Provider[RenderedPush, PushToken]
-
-PROVIDERS: dict[str, Callable[[PushSettings, aiohttp.ClientSession], PushProvider]] = {
-    "fcm": FcmProvider,
+KINDS: dict[type[ProviderConfig], Any] = {
+    configs.FcmConfig: FcmProvider,
+    configs.WebPushConfig: WebPushProvider,
+    configs.ApnsConfig: ApnsProvider,
+    configs.OneSignalConfig: OneSignalProvider,
+    configs.ExpoConfig: ExpoProvider,
+    configs.ConsoleConfig: ConsoleProvider,
 }
+
+
+def make_providers(file: Providers, outfit: PushOutfit) -> Sequence[PushProvider]:
+    """The providers of a providers file, in its order.
+
+    Raises:
+        SettingsError: one lacks what its kind needs.
+    """
+    return [KINDS[type(config)](name, config, outfit) for name, config in file.configs.items()]

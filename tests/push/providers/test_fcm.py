@@ -6,51 +6,34 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
-import msgspec
 import pytest
 
 from push.outside import fired, misbehave, pushes_to
+from push.ways import CONTENT, Outside, device, open_way
 from simulator.running import Simulator, running, settings_in
-from support.parcels import new_message, parcel_of, ready
+from support.parcels import new_message
 from support.servers import free_port
-from tidings.client.http import open_session
 from tidings.contracts.codes import Channel, ErrorOwner
 from tidings.contracts.messages import DeliveryMessage
-from tidings.contracts.templates import RenderedAction, RenderedPush
-from tidings.contracts.users import PushToken
+from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.kit.ids import now
-from tidings.push.providers.fcm import MAX_TTL_SECONDS, FcmProvider
-from tidings.push.providers.fcm_errors import QUOTA_SECONDS
-from tidings.push.providers.fcm_token import CredentialProblem
-from tidings.push.settings import PushSettings
+from tidings.push.providers.fcm.access_token import CredentialProblem
+from tidings.push.providers.fcm.errors import QUOTA_SECONDS
+from tidings.push.providers.fcm.message import MAX_TTL_SECONDS
 
 Send = Callable[..., Awaitable[Answer]]
 
-CONTENT = RenderedPush(title="Grüße", body="An order is here", link="https://example.com/7")
-
-
-def device(token: str) -> PushToken:
-    return PushToken(id=uuid4(), provider="fcm", token=token, created_at=now())
-
-
-@asynccontextmanager
-async def provider_of(settings: PushSettings, **changed: object) -> AsyncIterator[FcmProvider]:
-    async with open_session() as session:
-        yield FcmProvider(msgspec.structs.replace(settings, **changed), session)
-
 
 @pytest.fixture
-async def send(settings: PushSettings, token: str) -> AsyncIterator[Send]:
+async def send(outside: Outside, token: str) -> AsyncIterator[Send]:
     """Sends one message to a device of its own."""
-    async with provider_of(settings) as provider:
+    async with open_way("fcm", outside) as way:
 
         async def send_it(content: RenderedPush = CONTENT, message: DeliveryMessage | None = None) -> Answer:
-            whole = message or new_message(Channel.PUSH)
-            return await provider.send(parcel_of(whole, content, device(token)), ready)
+            return await way.send(content, to=device("fcm", token), message=message)
 
         yield send_it
 
@@ -85,12 +68,47 @@ async def test_a_push_is_as_fcm_documents_it(send: Send, simulator: Simulator, t
         "notification": {"title": "Grüße", "body": "Da", "image": "https://e.example/i.png"},
         "data": {"order": "7", "notification_id": notification_id, "link": "https://e.example/7"},
         "android": {"notification": {"tag": notification_id}},
-        "apns": {"headers": {"apns-collapse-id": notification_id}},
+        "apns": {
+            "headers": {"apns-collapse-id": notification_id},
+            "payload": {"aps": {"mutable-content": 1}},
+            "fcm_options": {"image": "https://e.example/i.png"},
+        },
         "webpush": {
             "notification": {"tag": notification_id},
             "fcm_options": {"link": "https://e.example/7"},
         },
     }
+
+
+async def test_how_a_push_behaves(send: Send, simulator: Simulator, token: str) -> None:
+    """Badge, sound, urgency and collapse key are said to each platform in its own words."""
+    manner = StoredManner(sound="chime", urgency="high")
+    assert isinstance(await send(RenderedPush(title="Hi", badge=2, collapse_key="k", manner=manner)), Taken)
+    (push,) = await pushes_to(simulator, token)
+    message = push["message"]
+    assert message["android"] == {
+        "priority": "HIGH",
+        "collapse_key": "k",
+        "notification": {"tag": "k", "sound": "chime", "notification_count": 2},
+    }
+    assert message["apns"] == {
+        "headers": {"apns-collapse-id": "k", "apns-priority": "10"},
+        "payload": {"aps": {"badge": 2, "sound": "chime"}},
+    }
+    assert message["webpush"] == {"headers": {"Urgency": "high"}, "notification": {"tag": "k"}}
+
+
+async def test_a_silent_push(send: Send, simulator: Simulator, token: str) -> None:
+    """A push that only wakes the app shows nothing on any platform, and brings its data."""
+    silent = RenderedPush(title="Hi", data={"order": "7"}, manner=StoredManner(silent=True))
+    assert isinstance(await send(silent), Taken)
+    (push,) = await pushes_to(simulator, token)
+    message = push["message"]
+    assert "notification" not in message
+    assert "android" not in message
+    assert message["data"]["order"] == "7"
+    assert message["apns"]["payload"] == {"aps": {"content-available": 1}}
+    assert message["apns"]["headers"]["apns-push-type"] == "background"
 
 
 async def test_an_app_link_is_data_alone(send: Send, simulator: Simulator, token: str) -> None:
@@ -161,6 +179,8 @@ async def test_each_answer_has_an_owner(
     refused = await send()
     assert isinstance(refused, Refused)
     assert (refused.provider, refused.owner, refused.retry_after) == ("fcm", owner, retry_after)
+    assert refused.dead == (owner is ErrorOwner.RECIPIENT)
+    assert refused.provider_wide == (word != "SENDER_ID_MISMATCH")
     assert word in refused.detail
 
 
@@ -175,12 +195,11 @@ async def test_each_answer_has_an_owner(
     ids=["unregistered", "no token", "too big", "reserved key"],
 )
 async def test_what_fcm_itself_refuses(
-    settings: PushSettings, content: RenderedPush, token_of: str, owner: ErrorOwner
+    outside: Outside, content: RenderedPush, token_of: str, owner: ErrorOwner
 ) -> None:
     """A dead or malformed token is the recipient's, an impossible message its author's."""
-    async with provider_of(settings) as provider:
-        parcel = parcel_of(new_message(Channel.PUSH), content, device(token_of))
-        refused = await provider.send(parcel, ready)
+    async with open_way("fcm", outside) as way:
+        refused = await way.send(content, to=device("fcm", token_of))
     assert isinstance(refused, Refused)
     assert refused.owner is owner
 
@@ -195,29 +214,26 @@ async def test_a_refused_access_token_is_renewed_once(send: Send, simulator: Sim
     assert len(await pushes_to(simulator, token)) == 1
 
 
-async def test_an_access_token_that_google_forgot(settings: PushSettings, tmp_path: Path, token: str) -> None:
+async def test_an_access_token_that_google_forgot(outside: Outside, tmp_path: Path, token: str) -> None:
     """A token that is not known any more is replaced, and the message goes out."""
     place = settings_in(tmp_path)
     url = f"http://127.0.0.1:{place.port}/fcm"
     file = str(tmp_path / "service-account.json")
-    async with provider_of(settings, fcm_credentials_file=file, fcm_url=url) as provider:
+    async with open_way("fcm", outside, credentials_file=file, url=url) as way:
         for _ in range(2):  # a restarted simulator knows no access token
             async with running(place):
-                parcel = parcel_of(new_message(Channel.PUSH), CONTENT, device(token))
-                assert isinstance(await provider.send(parcel, ready), Taken)
+                assert isinstance(await way.send(to=device("fcm", token)), Taken)
 
 
-async def test_no_fcm(settings: PushSettings, token: str) -> None:
+async def test_no_fcm(outside: Outside, token: str) -> None:
     """An FCM that cannot be reached is an outage: nothing can have arrived."""
-    async with provider_of(settings, fcm_url=f"http://127.0.0.1:{free_port()}") as provider:
-        refused = await provider.send(parcel_of(new_message(Channel.PUSH), CONTENT, device(token)), ready)
+    async with open_way("fcm", outside, url=f"http://127.0.0.1:{free_port()}") as way:
+        refused = await way.send(to=device("fcm", token))
     assert isinstance(refused, Refused)
     assert refused.owner is ErrorOwner.OUTAGE
 
 
-async def test_no_token_endpoint(
-    settings: PushSettings, simulator: Simulator, token: str, tmp_path: Path
-) -> None:
+async def test_no_token_endpoint(outside: Outside, simulator: Simulator, token: str, tmp_path: Path) -> None:
     """Without an access token nothing is claimed or sent; it is an outage, and the ping fails."""
     down = f"http://127.0.0.1:{free_port()}/token"
     claims = []
@@ -227,11 +243,11 @@ async def test_no_token_endpoint(
 
     async with (
         credentials(tmp_path, simulator, token_uri=down) as file,
-        provider_of(settings, fcm_credentials_file=file) as provider,
+        open_way("fcm", outside, credentials_file=file) as way,
     ):
-        refused = await provider.send(parcel_of(new_message(Channel.PUSH), CONTENT, device(token)), claim)
+        refused = await way.send(to=device("fcm", token), before_body=claim)
         with pytest.raises(aiohttp.ClientError):
-            await provider.ping()
+            await way.provider.ping()
     assert isinstance(refused, Refused)
     assert (refused.owner, claims) == (ErrorOwner.OUTAGE, [])
     assert "token endpoint" in refused.detail
@@ -249,16 +265,16 @@ async def test_no_token_endpoint(
     ids=["missing", "empty", "not UTF-8", "another JSON", "no PEM"],
 )
 async def test_a_key_file_that_is_none(
-    settings: PushSettings, tmp_path: Path, token: str, content: bytes | None, word: str
+    outside: Outside, tmp_path: Path, token: str, content: bytes | None, word: str
 ) -> None:
     """Without a usable key file the credential is at fault, and the words name the file and what is wrong."""
     file = tmp_path / "account.json"
     if content is not None:
         file.write_bytes(content)
-    async with provider_of(settings, fcm_credentials_file=str(file)) as provider:
-        refused = await provider.send(parcel_of(new_message(Channel.PUSH), CONTENT, device(token)), ready)
+    async with open_way("fcm", outside, credentials_file=str(file)) as way:
+        refused = await way.send(to=device("fcm", token))
         with pytest.raises(CredentialProblem):
-            await provider.ping()
+            await way.provider.ping()
     assert isinstance(refused, Refused)
     assert refused.owner is ErrorOwner.CREDENTIAL
     assert word in refused.detail
@@ -266,14 +282,14 @@ async def test_a_key_file_that_is_none(
 
 
 async def test_a_key_that_google_refuses(
-    settings: PushSettings, simulator: Simulator, tmp_path: Path, token: str
+    outside: Outside, simulator: Simulator, tmp_path: Path, token: str
 ) -> None:
     """Google's words for a refused key are kept; the key itself is in none of them."""
     async with (
         credentials(tmp_path, simulator, client_email="someone@else.example") as file,
-        provider_of(settings, fcm_credentials_file=file) as provider,
+        open_way("fcm", outside, credentials_file=file) as way,
     ):
-        refused = await provider.send(parcel_of(new_message(Channel.PUSH), CONTENT, device(token)), ready)
+        refused = await way.send(to=device("fcm", token))
     assert isinstance(refused, Refused)
     assert refused.owner is ErrorOwner.CREDENTIAL
     assert "account not found" in refused.detail
@@ -281,18 +297,17 @@ async def test_a_key_that_google_refuses(
 
 
 async def test_a_key_file_that_is_mended_is_read_again(
-    settings: PushSettings, simulator: Simulator, tmp_path: Path, token: str
+    outside: Outside, simulator: Simulator, tmp_path: Path, token: str
 ) -> None:
     """The operator puts the key file where it belongs: the next send finds it, without a restart."""
     file = tmp_path / "account.json"
-    parcel = parcel_of(new_message(Channel.PUSH), CONTENT, device(token))
-    async with provider_of(settings, fcm_credentials_file=str(file)) as provider:
-        assert isinstance(await provider.send(parcel, ready), Refused)
+    async with open_way("fcm", outside, credentials_file=str(file)) as way:
+        assert isinstance(await way.send(to=device("fcm", token)), Refused)
         file.write_bytes(simulator.account_file.read_bytes())
-        assert isinstance(await provider.send(parcel, ready), Taken)
+        assert isinstance(await way.send(to=device("fcm", token)), Taken)
 
 
-async def test_ping(settings: PushSettings) -> None:
+async def test_ping(outside: Outside) -> None:
     """A service account that Google knows can be pinged."""
-    async with provider_of(settings) as provider:
-        await provider.ping()
+    async with open_way("fcm", outside) as way:
+        await way.provider.ping()
