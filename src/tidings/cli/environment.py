@@ -57,6 +57,10 @@ def service_environment(
         "TIDINGS_EMAIL_SENDER": "Tidings <hello@tidings.example>",
         "TIDINGS_PUSH_FCM_CREDENTIALS_FILE": str(home.service_account),
         "TIDINGS_PUSH_FCM_URL": f"{ports.url('simulator')}/fcm",
+        "TIDINGS_PUSH_VAPID_PRIVATE_KEY": _vapid_key(state),
+        "TIDINGS_PUSH_VAPID_SUBJECT": "mailto:hello@tidings.example",
+        "TIDINGS_PUSH_WEBPUSH_HOSTS": ",".join(_hosts(ports.url("simulator"))),
+        "TIDINGS_PUSH_URL": ports.url("push"),
         "TIDINGS_SIMULATOR_SERVICE_ACCOUNT_FILE": str(home.service_account),
     }
     for service in MIGRATED:
@@ -82,6 +86,21 @@ def _fixed(state: State, ports: Ports, engines: Engines) -> dict[str, str]:
     for owner in MIGRATED:
         fixed[f"TIDINGS_{owner.upper()}_DATABASE_URL"] = role_url(engines.database, owner, state)
     return fixed
+
+
+def _vapid_key(state: State) -> str:
+    if state.vapid_private_key is None:
+        # Imported here: most commands need no cryptography.
+        from tidings.push.keys import make_vapid_keys  # noqa: PLC0415
+
+        state.vapid_private_key = make_vapid_keys().private
+    return state.vapid_private_key
+
+
+def _hosts(url: str) -> tuple[str, str]:
+    """An address on this machine by number and by name: browsers offer Web Push on localhost only."""
+    parts = urlsplit(url)
+    return parts.netloc, f"localhost:{parts.port}"
 
 
 def role_name(owner: str) -> str:

@@ -24,6 +24,7 @@ class State(msgspec.Struct, kw_only=True):
     cache_password: str = msgspec.field(default_factory=lambda: _secret(32))
     admin_password: str = msgspec.field(default_factory=lambda: _secret(32))
     role_passwords: dict[str, str] = {}
+    vapid_private_key: str | None = None
     user_id: str | None = None
 
     def role_password(self, schema: str) -> str:

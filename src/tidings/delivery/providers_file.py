@@ -64,10 +64,10 @@ class Providers(msgspec.Struct, frozen=True):
     message_seconds: float = 120.0
 
 
-def only(name: str, config: ProviderConfig) -> Providers:
-    """The providers of a service that has no file, and one way out."""
-    lane: Lane = (((name, 1.0),),)
-    return Providers({name: config}, dict.fromkeys(Priority, lane))
+def in_order(configs: Mapping[str, ProviderConfig]) -> Providers:
+    """The providers of a service that has no file: every lane tries them as they stand."""
+    lane: Lane = tuple(((name, 1.0),) for name in configs)
+    return Providers(configs, dict.fromkeys(Priority, lane))
 
 
 def read_providers(path: Path, kinds: Any, environ: Mapping[str, str] = os.environ) -> Providers:  # noqa: ANN401 - a union of configs

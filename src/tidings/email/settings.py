@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from tidings.delivery.providers_file import Providers, only, read_providers
+from tidings.delivery.providers_file import Providers, in_order, read_providers
 from tidings.delivery.settings import ChannelSettings
 from tidings.email.dkim import DkimSigner
 from tidings.email.providers.configs import EmailProviderConfig, SmtpConfig
@@ -110,16 +110,14 @@ class EmailSettings(ChannelSettings, frozen=True, kw_only=True):
                 "The email service cannot start.\n  TIDINGS_EMAIL_SMTP_HOST is not set: the SMTP server, "
                 "for example smtp.example.com; or name several providers in TIDINGS_EMAIL_PROVIDERS_FILE"
             )
-        return only(
-            "smtp",
-            SmtpConfig(
-                host=self.smtp_host,
-                port=self.smtp_port,
-                tls=self.smtp_tls,
-                username=self.smtp_username,
-                password=self.smtp_password,
-            ),
+        server = SmtpConfig(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            tls=self.smtp_tls,
+            username=self.smtp_username,
+            password=self.smtp_password,
         )
+        return in_order({"smtp": server})
 
     def dkim(self) -> DkimSigner | None:
         """What signs every email, where there is a key.

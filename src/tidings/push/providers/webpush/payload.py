@@ -6,14 +6,16 @@ import hashlib
 import msgspec
 
 from tidings.push.parcel import PushParcel, present, tag
+from tidings.push.providers.outfit import ReportUrl
 
 MAX_TTL_SECONDS = 28 * 24 * 3600
 TOPIC_CHARACTERS = 32
 
 
-def payload(parcel: PushParcel) -> bytes:
+def payload(parcel: PushParcel, report_url: ReportUrl | None = None) -> bytes:
     """JSON, with only those fields that say something. Titles are never empty, so `title` is always there."""
     content, manner = parcel.content, parcel.content.manner
+    reports = report_url and report_url(parcel.message.notification_id, parcel.target.id)
     fields = {
         "notification_id": str(parcel.message.notification_id),
         "title": content.title,
@@ -25,6 +27,7 @@ def payload(parcel: PushParcel) -> bytes:
         "silent": manner.silent or None,
         "actions": [present(msgspec.to_builtins(action)) for action in content.actions],
         "data": content.data,
+        "engagement_url": reports,
     }
     return msgspec.json.encode(present(fields))
 

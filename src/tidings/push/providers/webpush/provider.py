@@ -5,7 +5,7 @@ anybody may register one that always answers 403.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -41,16 +41,12 @@ class WebPushProvider:
 
     def __init__(self, name: str, config: WebPushConfig, outfit: PushOutfit) -> None:
         self.name = name
-        self._vapid = Vapid(_private_key(name, config), config.subject)
+        self._vapid = Vapid(private_key(name, config), config.subject)
+        self._payload = partial(payload, report_url=outfit.report_url)
         self._outbound = outfit.outbound
         self._seconds = config.seconds
         # Devices are sent to again and again, and reading their keys is a tenth of the cost of a message.
         self._receivers = lru_cache(MAX_RECEIVERS)(read_receiver)
-
-    @property
-    def public_key(self) -> str:
-        """What browsers subscribe with as `applicationServerKey`."""
-        return self._vapid.public_key
 
     def takes(self, target: PushToken) -> bool:
         """Whether it is a browser's subscription."""
@@ -65,7 +61,7 @@ class WebPushProvider:
             words = f"The subscription cannot be used: {error!r}"
             return Refused(self.name, ErrorOwner.RECIPIENT, words, dead=True, provider_wide=False)
         try:
-            plaintext = push.fitted(parcel, payload, MAX_PLAINTEXT_BYTES)
+            plaintext = push.fitted(parcel, self._payload, MAX_PLAINTEXT_BYTES)
         except push.TooLarge as error:
             return Refused(self.name, ErrorOwner.CONTENT, str(error), provider_wide=False)
         body = encrypt(plaintext, receiver)
@@ -128,7 +124,12 @@ class WebPushProvider:
         )
 
 
-def _private_key(name: str, config: WebPushConfig) -> EllipticCurvePrivateKey:
+def private_key(name: str, config: WebPushConfig) -> EllipticCurvePrivateKey:
+    """The VAPID key of the provider `name`.
+
+    Raises:
+        SettingsError: there is none, or it cannot be used.
+    """
     if (config.private_key is None) == (config.private_key_file is None):
         raise SettingsError(
             f"The push provider `{name}` needs either `private_key` or `private_key_file`; "
