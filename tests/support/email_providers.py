@@ -29,6 +29,7 @@ from tidings.email.providers.outfit import Outfit
 from tidings.email.return_path import ReturnPath
 
 SENDER = "Tidings <hello@mail.example.com>"
+PATHS = ReturnPath("x" * 32, None, "hello@mail.example.com")
 KEY = "simulator-key"
 SECRET = "simulator-secret"
 HTTP_KINDS = ("sendgrid", "ses", "postmark", "mailgun", "resend")
@@ -102,9 +103,7 @@ class Sending:
 async def sending(config: ProviderConfig, dkim: DkimSigner | None = None) -> AsyncIterator[Sending]:
     """A provider with this config, on a session of its own."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        outfit = Outfit(
-            SENDER, MimeBuilder(SENDER, dkim), ReturnPath("x" * 32, None, "hello@mail.example.com"), session
-        )
+        outfit = Outfit(SENDER, MimeBuilder(SENDER, dkim), PATHS, session)
         [provider] = make_providers(only("main", config), outfit)
         yield Sending(provider)
         await provider.close()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any, TypeVar
 
 import aiohttp
@@ -145,7 +146,7 @@ class ServiceHttp:
             async with self._session.request(
                 method,
                 self._base_url + path,
-                data=content,
+                data=None if content is None else BytesIO(content),  # aiohttp warns of large bytes
                 params=params,
                 headers=sent,
                 timeout=self._timeout,

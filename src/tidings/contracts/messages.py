@@ -95,7 +95,8 @@ class ReceiptKind(StrEnum):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One verified word about one email. `event_id` is unique at its provider: a repeated one is dropped.
 
-    `address` is what the email was sent to, where the receipt is sure of it.
+    `address` is what the email was sent to, where the receipt is sure of it. `copy`: it speaks of one who
+    got the email in copy, so it says nothing about the notification.
     """
 
     event_id: str
@@ -105,6 +106,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     provider: str
     provider_ref: str | None = None
     address: str | None = None
+    copy: bool = False
     detail: str | None = None
 
 
@@ -113,3 +115,11 @@ class ReceiptReport(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: Literal[1] = 1
     receipts: list[Receipt]
+
+
+class CallbackOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """That an event is to be posted to an endpoint now. The gateway's table has both."""
+
+    schema: Literal[1] = 1
+    delivery_id: UUID
+    attempt: int

@@ -45,12 +45,13 @@ async def run(settings: EmailSettings) -> None:
     """Run until told to stop."""
     providers = settings.providers()
     async with open_files(settings, providers) as outbound:
+        webhooks = open_webhooks(providers.configs, outbound, _return_path(settings))
         await run_channel(
             "email",
             settings,
             providers,
             channel_maker(settings, providers, outbound),
-            routes=[send_test_email, _webhooks(open_webhooks(providers.configs, outbound))],
+            routes=[send_test_email, _webhooks(webhooks)],
             beside=companions(settings),
         )
 

@@ -69,6 +69,10 @@ class ReturnPath:
             UUID(bytes=content[:_ID_BYTES]), lambda named: hmac.compare_digest(self._tag(named), tag)
         )
 
+    def tag(self, address: str) -> str:
+        """8 characters that tell one address from another, and do not give it away."""
+        return self._tag(address).hex()
+
     def _tag(self, address: str) -> bytes:
         named = b"address\0" + _comparable(address).encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, named, "sha256")[:_ADDRESS_TAG_BYTES]

@@ -8,11 +8,11 @@ from tidings.contracts.messages import Receipt, ReceiptKind
 from tidings.delivery.channel import BeforeBody
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.letter import EmailParcel
+from tidings.kit.addresses import SANDBOX_DOMAIN
 from tidings.kit.broker.port import BrokerUnavailable
 from tidings.kit.ids import now
 
 SANDBOX = "sandbox"
-MAGIC_DOMAIN = "simulator.tidings.test"
 LIVES = {
     "delivered": (ReceiptKind.DELIVERED,),
     "bounced": (ReceiptKind.HARD_BOUNCE,),
@@ -80,4 +80,4 @@ def _life_of(address: str) -> tuple[ReceiptKind, ...]:
 def _magic_name(address: str) -> str | None:
     local, _, domain = address.casefold().rpartition("@")
     name = local.partition("+")[0]
-    return name if domain == MAGIC_DOMAIN and name in LIVES else None
+    return name if domain == SANDBOX_DOMAIN and name in LIVES else None

@@ -1,11 +1,13 @@
 """One behaviour for all email providers, each against the simulator speaking its protocol."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from support.answering import answering
 from support.email_providers import (
     HTTP_KINDS,
     KINDS,
+    PATHS,
     Sending,
     config_of,
     parcel,
@@ -32,10 +35,12 @@ from tidings.delivery.outcome import Answer, Taken
 from tidings.delivery.providers_file import ProviderConfig
 from tidings.email.dkim import DkimSigner
 from tidings.email.letter import File
+from tidings.email.references import read_reference
 from tidings.kit.settings import SettingsError
 
 LOGO = File("logo.png", "image/png", b"\x89PNG logo", "logo")
 REPORT = File("Bericht März.pdf", "application/pdf", b"%PDF-1.7 " + bytes(range(256)))
+MIB = 1024 * 1024
 KEEPS_OUR_MESSAGE_ID = {"smtp", "sendgrid", "ses", "postmark", "mailgun"}
 
 
@@ -280,6 +285,31 @@ async def test_the_notification_id_travels(outside: Outside) -> None:
     if outside.kind != "smtp":
         assert email["custom"] == {"notification_id": str(given.message.notification_id)}
         assert taken.provider_ref == email["reference"]
+
+
+async def test_an_email_with_copies_says_whose_it_is(outside: Outside) -> None:
+    """Events name an address: what comes back with them tells the person's from a copy's."""
+    given = parcel(parts=EmailParts(bcc=["eve@example.com"]))
+    async with sending(outside.config()) as desk:
+        assert isinstance(await desk.send(given), Taken)
+    [email] = await outside.inbox()
+    if outside.kind != "smtp":
+        reference = read_reference(email["custom"]["notification_id"], PATHS)
+        assert reference is not None
+        assert reference.notification_id == given.message.notification_id
+        assert reference.is_copy("eve@example.com")
+        assert not reference.is_copy("Ada@Example.com")
+
+
+async def test_large_files(outside: Outside) -> None:
+    """Files of some mebibytes arrive as they are."""
+    content = random.Random(7).randbytes(5 * MIB)  # noqa: S311 - bytes that do not compress, no secret
+    async with sending(outside.config()) as desk:
+        taken = await desk.send(parcel(files=(File("scan.tiff", "image/tiff", content),)))
+    assert isinstance(taken, Taken), taken
+    [email] = await outside.inbox()
+    [file] = email["attachments"]
+    assert (file["size"], file["sha256"]) == (len(content), sha256(content).hexdigest())
 
 
 async def test_resend_sends_it_once(simulator: Simulator) -> None:

@@ -42,6 +42,7 @@ from tidings.email.receipts.consumer import consuming_receipts
 from tidings.email.receipts.publishing import PublishReceipts, receipts_publisher
 from tidings.email.receipts.webhook import Webhook
 from tidings.email.receipts.webhooks import Webhooks, open_webhooks, webhook_routes
+from tidings.email.return_path import ReturnPath
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
 from tidings.kit.broker.port import Broker
@@ -137,8 +138,18 @@ def strangers(certificate_host: CertificateHost) -> Mapping[str, Sender]:
 
 
 @pytest.fixture(scope="session")
+def paths() -> ReturnPath:
+    """What tells the person's address from copies'."""
+    return ReturnPath(SERVICE_SECRET, None, "hello@example.com")
+
+
+@pytest.fixture(scope="session")
 def webhooks(
-    sendgrid: SendGridSender, resend: ResendSender, certificate_host: CertificateHost, outbound: Outbound
+    sendgrid: SendGridSender,
+    resend: ResendSender,
+    certificate_host: CertificateHost,
+    outbound: Outbound,
+    paths: ReturnPath,
 ) -> Mapping[str, Webhook]:
     """The webhooks of a providers file that knows what these senders sign with."""
     providers: dict[str, ProviderConfig] = {
@@ -158,7 +169,7 @@ def webhooks(
         "unsigned": MailgunConfig(domain="mail.example.com", api_key="key"),
         "console": ConsoleConfig(),
     }
-    return open_webhooks(providers, outbound)
+    return open_webhooks(providers, outbound, paths)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.outcome import Refused, Taken
 from tidings.email.letter import EmailParcel, Letter
 from tidings.email.receipts.publishing import PublishReceipts
-from tidings.email.sandbox import MAGIC_DOMAIN, SandboxProvider, is_magic
+from tidings.email.sandbox import SandboxProvider, is_magic
+from tidings.kit.addresses import SANDBOX_DOMAIN
 from tidings.kit.broker.port import BrokerUnavailable
 
 LIVES = [
@@ -33,7 +34,7 @@ async def test_a_magic_recipient_lives_its_life(
     consumer: Reports,
 ) -> None:
     """The name before the @ says what becomes of the email after it was sent."""
-    parcel = parcel_for(f"{name}@{MAGIC_DOMAIN}")
+    parcel = parcel_for(f"{name}@{SANDBOX_DOMAIN}")
     assert isinstance(await SandboxProvider(publish).send(parcel, ready), Taken)
     email = parcel.message.notification_id
     await consumer.next_of(email, after=len(life) - 1)
@@ -51,7 +52,7 @@ async def test_any_other_address_gets_its_email(publish: PublishReceipts, consum
 
 async def test_a_repeated_send_repeats_the_same_events(publish: PublishReceipts, consumer: Reports) -> None:
     """A redelivered message does not live twice."""
-    parcel, later = parcel_for(f"bounced@{MAGIC_DOMAIN}"), parcel_for("ada@example.com")
+    parcel, later = parcel_for(f"bounced@{SANDBOX_DOMAIN}"), parcel_for("ada@example.com")
     sandbox = SandboxProvider(publish)
     await sandbox.send(parcel, ready)
     await consumer.next_of(parcel.message.notification_id)

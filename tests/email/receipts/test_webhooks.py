@@ -16,6 +16,7 @@ from tidings.delivery.providers_file import ProviderConfig
 from tidings.email.providers.configs import ResendConfig, SendGridConfig
 from tidings.email.receipts.webhook import Posted
 from tidings.email.receipts.webhooks import open_webhooks
+from tidings.email.return_path import ReturnPath
 from tidings.kit.ids import now
 from tidings.kit.outbound import Outbound
 from tidings.kit.settings import SettingsError
@@ -159,11 +160,11 @@ async def test_a_provider_without_a_webhook_secret_has_no_webhook(name: str, htt
     ],
 )
 def test_a_webhook_secret_that_is_none_is_told_at_the_start(
-    config: ProviderConfig, outbound: Outbound
+    config: ProviderConfig, outbound: Outbound, paths: ReturnPath
 ) -> None:
     """The service does not start with a key that would refuse every event, and names the provider."""
     with pytest.raises(SettingsError, match="`mine`"):
-        open_webhooks({"mine": config}, outbound)
+        open_webhooks({"mine": config}, outbound, paths)
 
 
 async def test_a_body_beyond_the_limit_is_refused(http: httpx.AsyncClient) -> None:

@@ -9,6 +9,7 @@ from support.signed_webhooks import TOPIC, CertificateHost, SesSender
 from tidings.email.receipts.ses import SesWebhook
 from tidings.email.receipts.sns import SnsVerifier
 from tidings.email.receipts.webhook import Forged, Webhook
+from tidings.email.return_path import ReturnPath
 from tidings.kit.errors import Unavailable
 from tidings.kit.ids import now
 from tidings.kit.outbound import Outbound
@@ -43,9 +44,9 @@ async def test_another_topic_is_refused(webhooks: Mapping[str, Webhook], ses: Se
         "",
     ],
 )
-async def test_certificates_come_from_amazon_only(url: str, outbound: Outbound) -> None:
+async def test_certificates_come_from_amazon_only(url: str, outbound: Outbound, paths: ReturnPath) -> None:
     """Whatever host a message names, none but Amazon's is asked for the certificate."""
-    webhook = SesWebhook("ses", SnsVerifier(TOPIC, outbound))
+    webhook = SesWebhook("ses", SnsVerifier(TOPIC, outbound), paths)
     with pytest.raises(Forged, match="not Amazon SNS's"):
         await webhook.read(SesSender(url).sign(EVENT, now()))
 

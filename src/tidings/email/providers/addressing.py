@@ -7,6 +7,8 @@ from email.utils import parseaddr
 from tidings.contracts.messages import EmailParts
 from tidings.email.letter import EmailParcel
 from tidings.email.mime import message_id
+from tidings.email.references import write_reference
+from tidings.email.return_path import ReturnPath
 from tidings.kit.email_headers import CONTROLS, UnusableAddress, ascii_address, check_header
 
 _CONTROL_RUN = re.compile(f"[{CONTROLS}]+")
@@ -105,6 +107,13 @@ def further_headers(parcel: EmailParcel) -> dict[str, str]:
         headers["List-Unsubscribe"] = f"<{parcel.unsubscribe_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
+
+
+def reference_of(parcel: EmailParcel, paths: ReturnPath) -> str:
+    """What comes back in webhooks, for the custom data of every provider."""
+    whom = recipients(parcel)
+    to = None if whom.only_one else whom.to.address
+    return write_reference(parcel.message.notification_id, to, paths)
 
 
 def own_message_id(parcel: EmailParcel, sender: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any, ClassVar
 
 import aiohttp
@@ -17,6 +18,7 @@ from tidings.delivery.channel import BeforeBody
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.letter import EmailParcel
 from tidings.email.providers.addressing import Unaddressable
+from tidings.email.providers.building import built
 from tidings.email.providers.http_errors import owner_of_status, wait_of
 from tidings.kit.ids import now
 from tidings.kit.settings import SettingsError
@@ -93,7 +95,7 @@ class HttpProvider(ABC):
 
     @abstractmethod
     def _request(self, parcel: EmailParcel) -> Request:
-        """What sends this email.
+        """What sends this email. May be called in another thread.
 
         Raises:
             Unaddressable: nothing can send it to that address.
@@ -118,7 +120,7 @@ class HttpProvider(ABC):
     async def send(self, parcel: EmailParcel, before_body: BeforeBody) -> Answer:
         """Try once."""
         try:
-            request = self._request(parcel)
+            request = await built(parcel, self._request)
         except Unaddressable as error:
             return self._refused(ErrorOwner.RECIPIENT, str(error))
         except ValueError as error:
@@ -154,7 +156,7 @@ class HttpProvider(ABC):
         async with self._session.request(
             request.method,
             request.url,
-            data=request.body or None,
+            data=BytesIO(request.body) if request.body else None,  # aiohttp warns of large bytes
             headers=headers,
             timeout=self._timeout,
             allow_redirects=False,  # it would carry the key to another host

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tidings.contracts.codes import ErrorOwner
 from tidings.email.letter import EmailParcel
-from tidings.email.providers.addressing import recipients
+from tidings.email.providers.addressing import recipients, reference_of
 from tidings.email.providers.configs import MailgunConfig
 from tidings.email.providers.http_api import (
     Accepted,
@@ -42,19 +42,19 @@ class MailgunProvider(HttpProvider):
             name, outfit.session, url=config.url, seconds=config.seconds, secrets=(config.api_key, login)
         )
         self._mime = outfit.mime
+        self._paths = outfit.return_path
         self._messages = self._url.joinpath(
             "v3", quote(config.domain, safe=""), "messages.mime", encoded=True
         )
         self._headers = {"Accept": "application/json", "Authorization": f"Basic {login}"}
 
     def _request(self, parcel: EmailParcel) -> Request:
-        notification_id = parcel.message.notification_id
-        boundary = f"=_form_{notification_id.hex}"
+        boundary = f"=_form_{parcel.message.notification_id.hex}"
         to = ", ".join(recipients(parcel).addresses)
         body = b"".join(
             (
                 _field(boundary, "to", to),
-                _field(boundary, "v:notification_id", str(notification_id)),
+                _field(boundary, "v:notification_id", reference_of(parcel, self._paths)),
                 f"--{boundary}\r\n"
                 'Content-Disposition: form-data; name="message"; filename="message.mime"\r\n'
                 "Content-Type: message/rfc822\r\n\r\n".encode(),

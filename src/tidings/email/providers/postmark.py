@@ -17,6 +17,7 @@ from tidings.email.providers.addressing import (
     own_message_id,
     parts_of,
     recipients,
+    reference_of,
     sender_mailbox,
     subject_of,
 )
@@ -104,7 +105,7 @@ class PostmarkProvider(HttpProvider):
             "To": str(whom.to),
             "Subject": subject_of(parcel),
             "MessageStream": self._stream,
-            "Metadata": {"notification_id": str(parcel.message.notification_id)},
+            "Metadata": {"notification_id": reference_of(parcel, self._outfit.return_path)},
             "Headers": [{"Name": name, "Value": value} for name, value in headers.items()],
             **{name: value for name, value in optional.items() if value},
         }

@@ -16,6 +16,7 @@ from tidings.email.providers.addressing import (
     further_headers,
     parts_of,
     recipients,
+    reference_of,
     sender_mailbox,
     subject_of,
 )
@@ -59,6 +60,7 @@ class ResendProvider(HttpProvider):
         super().__init__(
             name, outfit.session, url=config.url, seconds=config.seconds, secrets=(config.api_key,)
         )
+        self._paths = outfit.return_path
         self._from = str(sender_mailbox(outfit.sender))
         self._headers = {**JSON, "Authorization": f"Bearer {config.api_key}"}
 
@@ -104,7 +106,7 @@ class ResendProvider(HttpProvider):
             "from": self._from,
             "to": [str(whom.to)],
             "subject": subject_of(parcel),
-            "tags": [{"name": "notification_id", "value": str(parcel.message.notification_id)}],
+            "tags": [{"name": "notification_id", "value": reference_of(parcel, self._paths)}],
             **{name: value for name, value in optional.items() if value},
         }
 

@@ -18,6 +18,7 @@ from tidings.email.providers.addressing import (
     own_message_id,
     parts_of,
     recipients,
+    reference_of,
     sender_mailbox,
     subject_of,
 )
@@ -81,7 +82,7 @@ class SendGridProvider(HttpProvider):
             "subject": subject_of(parcel),
             "content": [{"type": kind, "value": value} for kind, value in contents if value],
             "headers": {**further_headers(parcel), **own_message_id(parcel, self._outfit.sender)},
-            "custom_args": {"notification_id": str(parcel.message.notification_id)},
+            "custom_args": {"notification_id": reference_of(parcel, self._outfit.return_path)},
         }
         if parts.reply_to:
             message["reply_to"] = {"email": ascii_address(parts.reply_to)}

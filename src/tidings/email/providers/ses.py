@@ -13,7 +13,7 @@ import msgspec
 from tidings.contracts.codes import ErrorOwner
 from tidings.email.letter import EmailParcel
 from tidings.email.mime import MimeBuilder
-from tidings.email.providers.addressing import recipients
+from tidings.email.providers.addressing import recipients, reference_of
 from tidings.email.providers.configs import SesConfig
 from tidings.email.providers.http_api import (
     JSON,
@@ -69,6 +69,7 @@ class SesProvider(HttpProvider):
             secrets=(*secrets, config.session_token) if config.session_token else secrets,
         )
         self._mime = MimeBuilder(outfit.sender)
+        self._paths = outfit.return_path
         self._configuration_set = config.configuration_set
         self._key = AwsKey(config.access_key_id, config.secret_access_key, config.session_token)
         self._scope = Scope(config.region, "ses")
@@ -82,7 +83,7 @@ class SesProvider(HttpProvider):
                 "BccAddresses": whom.bcc,
             },
             "Content": {"Raw": {"Data": self._mime.build(parcel)}},
-            "EmailTags": [{"Name": "notification_id", "Value": str(parcel.message.notification_id)}],
+            "EmailTags": [{"Name": "notification_id", "Value": reference_of(parcel, self._paths)}],
         }
         if self._configuration_set is not None:
             message["ConfigurationSetName"] = self._configuration_set

@@ -8,6 +8,7 @@ from tidings.delivery.channel import BeforeBody
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.letter import EmailParcel
 from tidings.email.mime import addresses
+from tidings.email.providers.building import built
 from tidings.email.providers.configs import SmtpConfig
 from tidings.email.providers.outfit import Outfit
 from tidings.email.providers.smtp_errors import ConversationLost, OperatorNeeded, ReplyRefused, SmtpError
@@ -93,7 +94,7 @@ class SmtpProvider:
             words = f"An address cannot be written in SMTP (RFC 5321, RFC 5891): {error}"
             return Refused(self.name, ErrorOwner.RECIPIENT, _words(words))
         try:
-            mail = _Mail(sender, recipients, outfit.mime.build(parcel))
+            mail = _Mail(sender, recipients, await built(parcel, outfit.mime.build))
         except ValueError as error:
             return Refused(self.name, ErrorOwner.CONTENT, _words(f"The email cannot be written: {error}"))
         return await self._try(mail, before_body)

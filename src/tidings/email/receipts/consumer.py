@@ -91,12 +91,11 @@ class ReceiptsConsumer:
     async def _apply(self, receipts: Sequence[Receipt]) -> None:
         new = sorted(await self._memory.unseen(receipts), key=attrgetter("at"))
         real = [receipt for receipt in new if receipt.provider != SANDBOX]
-        # Of each email the latest word: any of them proves that a provider took it.
-        await concurrently(
-            LOOKUPS_AT_ONCE, self._note_taken, {receipt.notification_id: receipt for receipt in real}.values()
-        )
+        # Of each email the latest word, the person's before a copy's: any proves that a provider took it.
+        words = {receipt.notification_id: receipt for receipt in sorted(real, key=_is_the_persons)}
+        await concurrently(LOOKUPS_AT_ONCE, self._note_taken, words.values())
         await self._addresses.note(real)
-        await concurrently(EVENTS_AT_ONCE, self._reporter.report, map(_event, new))
+        await concurrently(EVENTS_AT_ONCE, self._reporter.report, map(_event, filter(_is_the_persons, new)))
         # Last of all: what is remembered is not done again.
         await self._memory.remember(new)
         for receipt in new:
@@ -111,7 +110,7 @@ class ReceiptsConsumer:
         if not isinstance(known, Taken):
             taken = Taken(provider=receipt.provider, provider_ref=receipt.provider_ref, at=receipt.at)
             await self._ledger.record(receipt.notification_id, LEDGER_KEY, taken)
-        elif receipt.kind is ReceiptKind.DELIVERED:
+        elif receipt.kind is ReceiptKind.DELIVERED and not receipt.copy:
             seconds = (receipt.at - known.at).total_seconds()
             SENT_TO_DELIVERED.labels(known.provider).observe(max(0.0, seconds))
 
@@ -128,6 +127,10 @@ async def consuming_receipts(
         yield
     finally:
         await consumption.stop(limit=limit)
+
+
+def _is_the_persons(receipt: Receipt) -> bool:
+    return not receipt.copy
 
 
 def _event(receipt: Receipt) -> StatusEvent:

@@ -21,7 +21,9 @@ from tidings.email.receipts.verdict import (
     Verdict,
     verdict_of,
 )
-from tidings.email.receipts.webhook import Forged, Posted, check_age, decoded, moment, our_id, words
+from tidings.email.receipts.webhook import Forged, Posted, check_age, decoded, moment, words
+from tidings.email.references import read_reference
+from tidings.email.return_path import ReturnPath
 
 _OLDEST = timedelta(days=1)
 """Mailgun repeats an event for 8 hours."""
@@ -75,8 +77,9 @@ class MailgunWebhook:
     sends a stolen token with other words repeats an event that was applied, and changes nothing.
     """
 
-    def __init__(self, name: str, signing_key: str) -> None:
+    def __init__(self, name: str, signing_key: str, paths: ReturnPath) -> None:
         self._name = name
+        self._paths = paths
         self._key = signing_key.encode()
 
     async def read(self, posted: Posted) -> Sequence[Receipt | None]:
@@ -90,18 +93,20 @@ class MailgunWebhook:
         return [self._receipt(signed.token, envelope.event_data)]
 
     def _receipt(self, token: str, event: _Event) -> Receipt | None:
-        notification_id, verdict = our_id(event.user_variables.get("notification_id")), _verdict(event)
-        if notification_id is None or verdict is None:
+        mail = read_reference(event.user_variables.get("notification_id"), self._paths)
+        verdict = _verdict(event)
+        if mail is None or verdict is None:
             return None
         status = event.delivery_status
         return Receipt(
             event_id=token,
             kind=verdict.kind,
-            notification_id=notification_id,
+            notification_id=mail.notification_id,
             at=moment(event.timestamp),
             provider=self._name,
             provider_ref=event.message.headers.message_id,
             address=event.recipient if verdict.blames_mailbox else None,
+            copy=mail.is_copy(event.recipient),
             detail=words(str(status.code or ""), status.message or status.description),
         )
 

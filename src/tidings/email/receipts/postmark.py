@@ -15,7 +15,9 @@ from msgspec import Meta
 
 from tidings.contracts.messages import Receipt
 from tidings.email.receipts.verdict import AILING, BLAMELESS, COMPLAINT, DEAD, DEFERRED, DELIVERED, Verdict
-from tidings.email.receipts.webhook import Forged, Posted, decoded, our_id, past, words
+from tidings.email.receipts.webhook import Forged, Posted, decoded, past, words
+from tidings.email.references import read_reference
+from tidings.email.return_path import ReturnPath
 
 _BOUNCES = {
     "HardBounce": DEAD,
@@ -57,8 +59,9 @@ class _Event(msgspec.Struct, frozen=True, rename="pascal"):
 class PostmarkWebhook:
     """Takes what comes with the `username` and `password` given to Postmark."""
 
-    def __init__(self, name: str, username: str, password: str) -> None:
+    def __init__(self, name: str, username: str, password: str, paths: ReturnPath) -> None:
         self._name = name
+        self._paths = paths
         self._expected = b"Basic " + b64encode(f"{username}:{password}".encode())
 
     async def read(self, posted: Posted) -> Sequence[Receipt | None]:
@@ -71,18 +74,20 @@ class PostmarkWebhook:
         return [self._receipt(decoded(posted.body, _Event))]
 
     def _receipt(self, event: _Event) -> Receipt | None:
-        notification_id, verdict = our_id((event.metadata or {}).get("notification_id")), _verdict(event)
+        mail = read_reference((event.metadata or {}).get("notification_id"), self._paths)
+        verdict = _verdict(event)
         at, address = event.delivered_at or event.bounced_at, event.recipient or event.email
-        if notification_id is None or verdict is None or at is None:
+        if mail is None or verdict is None or at is None:
             return None
         return Receipt(
             event_id=f"{event.record_type}:{event.message_id}:{event.id}:{address}",
             kind=verdict.kind,
-            notification_id=notification_id,
+            notification_id=mail.notification_id,
             at=past(at),
             provider=self._name,
             provider_ref=event.message_id or None,
             address=address if verdict.blames_mailbox else None,
+            copy=mail.is_copy(address),
             detail=words(event.type, event.description, event.details),
         )
 

@@ -24,7 +24,9 @@ from tidings.email.receipts.verdict import (
     Verdict,
     verdict_of,
 )
-from tidings.email.receipts.webhook import Forged, Posted, check_age, decoded, our_id, past, words
+from tidings.email.receipts.webhook import Forged, Posted, check_age, decoded, past, words
+from tidings.email.references import read_reference
+from tidings.email.return_path import ReturnPath
 
 _OLDEST = timedelta(minutes=5)
 """Svix signs each repetition anew, and asks for this tolerance."""
@@ -77,8 +79,9 @@ class ResendWebhook:
         ValueError: it is no such secret.
     """
 
-    def __init__(self, name: str, secret: str) -> None:
+    def __init__(self, name: str, secret: str, paths: ReturnPath) -> None:
         self._name = name
+        self._paths = paths
         self._key = b64decode(secret.removeprefix(_PREFIX), validate=True)
 
     async def read(self, posted: Posted) -> Sequence[Receipt | None]:
@@ -93,20 +96,24 @@ class ResendWebhook:
         return self._receipts(message_id, decoded(posted.body, _Event))
 
     def _receipts(self, message_id: str, event: _Event) -> list[Receipt | None]:
-        notification_id, verdict = our_id(_tag(event.data.tags)), _verdict(event)
-        if notification_id is None or verdict is None:
+        mail, verdict = read_reference(_tag(event.data.tags), self._paths), _verdict(event)
+        if mail is None or verdict is None:
             return [None]
         data = event.data
-        # An event about several recipients does not say which of them it is about.
-        sure = verdict.blames_mailbox and len(data.to) == 1
+        # An event about several recipients does not say which of them it is about, and one about an
+        # email with copies may name the person whatever happened to whom.
+        named = data.to[0] if len(data.to) == 1 else None
+        copy = mail.is_copy(named)
+        sure = verdict.blames_mailbox and (copy or not mail.has_copies)
         receipt = Receipt(
             event_id=message_id,
             kind=verdict.kind,
-            notification_id=notification_id,
+            notification_id=mail.notification_id,
             at=past(event.created_at),
             provider=self._name,
             provider_ref=data.email_id,
-            address=data.to[0] if sure else None,
+            address=named if sure else None,
+            copy=copy,
             detail=words(data.bounce.message or data.failed.reason or data.suppressed.message),
         )
         return [receipt]

@@ -24,7 +24,9 @@ from tidings.email.receipts.verdict import (
     Verdict,
     verdict_of,
 )
-from tidings.email.receipts.webhook import Forged, Posted, check_age, each_of, moment, our_id, words
+from tidings.email.receipts.webhook import Forged, Posted, check_age, each_of, moment, words
+from tidings.email.references import read_reference
+from tidings.email.return_path import ReturnPath
 
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
@@ -65,8 +67,9 @@ class SendGridWebhook:
         ValueError: it is no such key.
     """
 
-    def __init__(self, name: str, public_key: str) -> None:
+    def __init__(self, name: str, public_key: str, paths: ReturnPath) -> None:
         self._name = name
+        self._paths = paths
         try:
             key = load_der_public_key(b64decode(public_key, validate=True))
         except UnsupportedAlgorithm as error:
@@ -87,17 +90,18 @@ class SendGridWebhook:
         return [None if event is None else self._receipt(event) for event in each_of(posted.body, _Event)]
 
     def _receipt(self, event: _Event) -> Receipt | None:
-        notification_id, verdict = our_id(event.notification_id), _verdict(event)
-        if notification_id is None or verdict is None:
+        mail, verdict = read_reference(event.notification_id, self._paths), _verdict(event)
+        if mail is None or verdict is None:
             return None
         return Receipt(
             event_id=event.sg_event_id,
             kind=verdict.kind,
-            notification_id=notification_id,
+            notification_id=mail.notification_id,
             at=moment(event.timestamp),
             provider=self._name,
             provider_ref=event.sg_message_id,
             address=event.email if verdict.blames_mailbox else None,
+            copy=mail.is_copy(event.email),
             detail=words(event.reason or event.response),
         )
 

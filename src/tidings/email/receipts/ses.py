@@ -14,7 +14,9 @@ from msgspec import Meta
 from tidings.contracts.messages import Receipt
 from tidings.email.receipts.sns import SnsMessage, SnsVerifier
 from tidings.email.receipts.verdict import AILING, BLAMELESS, COMPLAINT, DEAD, DEFERRED, DELIVERED, Verdict
-from tidings.email.receipts.webhook import Posted, decoded, our_id, past, words
+from tidings.email.receipts.webhook import Posted, decoded, past, words
+from tidings.email.references import read_reference
+from tidings.email.return_path import ReturnPath
 
 _BOUNCES = {
     ("Permanent", "General"): DEAD,
@@ -99,8 +101,9 @@ class _Finding(msgspec.Struct, frozen=True):
 class SesWebhook:
     """Reads what the topic brings, and confirms its subscription when Amazon asks."""
 
-    def __init__(self, name: str, verifier: SnsVerifier) -> None:
+    def __init__(self, name: str, verifier: SnsVerifier, paths: ReturnPath) -> None:
         self._name = name
+        self._paths = paths
         self._verifier = verifier
 
     async def read(self, posted: Posted) -> Sequence[Receipt | None]:
@@ -112,18 +115,19 @@ class SesWebhook:
         if message.type != "Notification":
             return [None]
         event = decoded(message.message, _Event)
-        notification_id = our_id(next(iter(event.mail.tags.get("notification_id", [])), None))
-        if notification_id is None:
+        mail = read_reference(next(iter(event.mail.tags.get("notification_id", [])), None), self._paths)
+        if mail is None:
             return [None]
         receipts = [
             Receipt(
                 event_id=f"{message.message_id}:{number}",
                 kind=found.verdict.kind,
-                notification_id=notification_id,
+                notification_id=mail.notification_id,
                 at=past(found.at),
                 provider=self._name,
                 provider_ref=event.mail.message_id,
                 address=found.address if found.verdict.blames_mailbox else None,
+                copy=mail.is_copy(found.address),
                 detail=found.detail,
             )
             for number, found in enumerate(_findings(event))

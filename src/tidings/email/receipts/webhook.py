@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
-from uuid import UUID
 
 import msgspec
 
@@ -82,14 +81,6 @@ def each_of(body: bytes, kind: type[T]) -> list[T | None]:
         Malformed: it is no array.
     """
     return [_one_of(raw, kind) for raw in decoded(body, list[msgspec.Raw])]
-
-
-def our_id(text: object) -> UUID | None:
-    """The notification id that went with the email; None when the email was not ours."""
-    try:
-        return UUID(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def moment(seconds: float) -> datetime:

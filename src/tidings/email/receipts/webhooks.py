@@ -27,6 +27,7 @@ from tidings.email.receipts.sendgrid import SendGridWebhook
 from tidings.email.receipts.ses import SesWebhook
 from tidings.email.receipts.sns import SnsVerifier
 from tidings.email.receipts.webhook import Forged, Posted, Webhook
+from tidings.email.return_path import ReturnPath
 from tidings.kit.broker.port import BrokerUnavailable
 from tidings.kit.errors import NotFound, ProblemError, Unauthenticated, Unavailable
 from tidings.kit.outbound import Outbound
@@ -85,31 +86,33 @@ class Webhooks:
         return events
 
 
-def open_webhooks(providers: Mapping[str, ProviderConfig], outbound: Outbound) -> dict[str, Webhook]:
+def open_webhooks(
+    providers: Mapping[str, ProviderConfig], outbound: Outbound, paths: ReturnPath
+) -> dict[str, Webhook]:
     """The webhooks of those providers of a providers file that have a secret for one.
 
-    `outbound` is for Amazon's certificates.
+    `outbound` is for Amazon's certificates, `paths` tells the person's address from copies'.
 
     Raises:
         SettingsError: a secret is none; names the provider.
     """
-    found = {name: _webhook(name, config, outbound) for name, config in providers.items()}
+    found = {name: _webhook(name, config, outbound, paths) for name, config in providers.items()}
     return {name: webhook for name, webhook in found.items() if webhook is not None}
 
 
-def _webhook(name: str, config: ProviderConfig, outbound: Outbound) -> Webhook | None:
+def _webhook(name: str, config: ProviderConfig, outbound: Outbound, paths: ReturnPath) -> Webhook | None:
     try:
         match config:
             case SendGridConfig(webhook_public_key=str(key)):
-                return SendGridWebhook(name, key)
+                return SendGridWebhook(name, key, paths)
             case SesConfig(topic_arn=str(topic), certificate_url_prefix=prefix):
-                return SesWebhook(name, SnsVerifier(topic, outbound, prefix))
+                return SesWebhook(name, SnsVerifier(topic, outbound, prefix), paths)
             case PostmarkConfig(webhook_username=str(username), webhook_password=str(password)):
-                return PostmarkWebhook(name, username, password)
+                return PostmarkWebhook(name, username, password, paths)
             case MailgunConfig(webhook_signing_key=str(key)):
-                return MailgunWebhook(name, key)
+                return MailgunWebhook(name, key, paths)
             case ResendConfig(webhook_secret=str(secret)):
-                return ResendWebhook(name, secret)
+                return ResendWebhook(name, secret, paths)
     except ValueError as error:
         raise SettingsError(f"The webhook secret of the provider `{name}` cannot be used: {error}") from error
     return None
