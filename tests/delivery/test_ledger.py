@@ -82,6 +82,24 @@ async def test_what_is_being_sent_was_not_sent(ledgers: list[Ledger]) -> None:
     assert await ledgers[1].history(notification_id) == {"email": Unsure("smtp")}
 
 
+async def test_messages_at_once_keep_apart(ledgers: list[Ledger]) -> None:
+    """Of many messages claimed, recorded and released at once, each gets the answers that are its own."""
+    kept, freed, sent = ([uuid4() for _ in range(70)] for _ in range(3))
+    for one in (*freed, *sent):
+        await ledgers[0].claim(one, "email", "smtp")
+    takens = {one: Taken(provider="smtp", provider_ref=str(one), at=now()) for one in sent}
+    granted, *_ = await asyncio.gather(
+        asyncio.gather(*(ledgers[0].claim(one, "email", str(one)) for one in kept)),
+        asyncio.gather(*(ledgers[0].release(one, "email") for one in freed)),
+        asyncio.gather(*(ledgers[0].record(one, "email", taken) for one, taken in takens.items())),
+    )
+    assert set(granted) == {Claim.GRANTED}
+    histories = [await ledgers[1].history(one) for one in (*kept, *freed, *sent)]
+    assert histories[:70] == [{"email": Unsure(str(one))} for one in kept]
+    assert histories[70:140] == [{}] * 70
+    assert histories[140:] == [{"email": taken} for taken in takens.values()]
+
+
 async def test_a_released_claim_is_free(ledgers: list[Ledger]) -> None:
     """Who surely did not send gives the claim back, and the next one is granted without a doubt."""
     notification_id = uuid4()
@@ -121,6 +139,19 @@ async def test_a_doubt_is_remembered_and_no_obstacle(ledgers: list[Ledger]) -> N
     await ledgers[0].release(notification_id, "email", unsure="smtp")
     assert await ledgers[1].history(notification_id) == {"email": Unsure("smtp")}
     assert await ledgers[1].claim(notification_id, "email", "smtp") is Claim.GRANTED
+
+
+async def test_claims_of_older_workers_are_understood(redis: Redis, ledgers: list[Ledger]) -> None:
+    """Workers that wrote no provider into their claims hold them all the same; theirs is not known."""
+    notification_id = uuid4()
+    await redis.set("delivery-owner:older", b"1")
+    await redis.hset(f"delivery:{notification_id}", "email", b"sending older")
+    assert await ledgers[0].history(notification_id) == {"email": Unsure("")}
+    assert await ledgers[0].claim(notification_id, "email", "smtp") is Claim.BUSY
+    await redis.delete("delivery-owner:older")
+    assert await ledgers[0].claim(notification_id, "email", "smtp") == Abandoned("")
+    await ledgers[0].release(notification_id, "email", unsure="")
+    assert await ledgers[1].history(notification_id) == {"email": Unsure("")}
 
 
 async def test_nothing_is_kept_for_ever(redis: Redis, ledgers: list[Ledger]) -> None:

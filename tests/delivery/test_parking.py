@@ -63,16 +63,18 @@ async def test_an_outage_costs_no_attempt(
     *, ways: Ways, tmp_path: Path, reports: Reports, new_message: NewMessage, address: str
 ) -> None:
     """With the breaker open, messages wait on their last attempt; the provider is back, and all are sent."""
-    port = free_port()
     messages = [new_message() for _ in range(20)]
-    async with open_desk(ways(smtp("relay", port))) as desk:
+    async with (
+        running(settings_in(tmp_path)) as relay,
+        open_desk(ways(smtp("relay", relay.smtp_port))) as desk,
+    ):
+        await misbehave(relay, {"stage": "connect", "drop_connection": True})
         await fail(desk, new_message)
-        async with (
-            at_the_gate(desk, *messages) as tasks,
-            running(settings_in(tmp_path, smtp_port=port)) as back,
-        ):
+        # Back before the first probe, which would use up the attempt of the message that it is.
+        async with at_the_gate(desk, *messages) as tasks:
+            await misbehave(relay)
             assert await asyncio.gather(*tasks) == [Acknowledge()] * len(messages)
-            assert len(await emails_to(back, address)) == len(messages)
+            assert len(await emails_to(relay, address)) == len(messages)
         for message in messages:
             await reports.settled(message.notification_id)
     assert all(reports.steps(one.notification_id) == [(Status.SENT, MAX_ATTEMPTS)] for one in messages)

@@ -109,10 +109,10 @@ class SendClaim:
             return
         await self._ledger.release(*self._place, abandoned.provider)
         words = "An earlier worker died while sending it, so it may have arrived"
-        raise AlreadyHandled(unknown_outcome(self._policy, words, abandoned.provider))
+        raise AlreadyHandled(unknown_outcome(self._policy, words, abandoned.provider or None))
 
 
-def unknown_outcome(policy: WhenAmbiguous, detail: str, provider: str) -> Outcome:
+def unknown_outcome(policy: WhenAmbiguous, detail: str, provider: str | None) -> Outcome:
     """What a policy that does not send again at once makes of a body whose fate is unknown."""
     if policy is WhenAmbiguous.WAIT:
         return Retry(Reason.OUTCOME_UNKNOWN, detail, provider, after=RECEIPT_SECONDS)

@@ -1,6 +1,5 @@
 """From the broker's hands into the pipeline, and the outcome back: reported first, then settled."""
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -78,7 +77,7 @@ class DeliveryConsumer:
         for event in events:
             _note(message, event, attempt.outcome)
         try:
-            await asyncio.gather(*map(self._reporter.report, events))
+            await self._reporter.report(*events)
         except BrokerUnavailable:
             return Delay(BROKER_DOWN_SECONDS, counted=False)
         return settlement

@@ -8,11 +8,11 @@ died and nobody knows whether the body arrived.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, cast
+from typing import Final, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -22,22 +22,40 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from tidings.delivery.outcome import Taken
+from tidings.kit.batching import Batcher
 
 LEASE_SECONDS = 6
 RENEW_SECONDS = 1.5
 KEPT_SECONDS = 24 * 3600
+MOST_STEPS = 100
+"""In one call, so that none holds up Redis for long."""
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
 
-_CLAIM = """
-local target, owner, provider, kept, leases = unpack(ARGV)
-local state = redis.call('HGET', KEYS[1], target) or ''
-if string.sub(state, 1, 5) == 'sent ' then return state end
-local before, doubted = string.match(state, '^sending (%S+) ?(.*)$')
-if before and before ~= owner and redis.call('EXISTS', leases .. before) == 1 then return 'busy' end
-redis.call('HSET', KEYS[1], target, 'sending ' .. owner .. ' ' .. provider)
-redis.call('EXPIRE', KEYS[1], kept)
-if before then return 'abandoned ' .. doubted end
-return 'claimed'
+# One call carries the steps of all messages in work: a call by itself costs the worker more than 100 us.
+_APPLY = """
+local owner, kept, leases = unpack(ARGV)
+local function claim(key, target, provider)
+  local state = redis.call('HGET', key, target) or ''
+  if string.sub(state, 1, 5) == 'sent ' then return state end
+  local before, doubted = string.match(state, '^sending (%S+) ?(.*)$')
+  if before and before ~= owner and redis.call('EXISTS', leases .. before) == 1 then return 'busy' end
+  redis.call('HSET', key, target, 'sending ' .. owner .. ' ' .. provider)
+  redis.call('EXPIRE', key, kept)
+  return before and 'abandoned ' .. doubted or 'claimed'
+end
+local function write(key, target, state)
+  redis.call('HSET', key, target, state)
+  redis.call('EXPIRE', key, kept)
+end
+local answers = {}
+for index, key in ipairs(KEYS) do
+  local verb, target, text = ARGV[3 * index + 1], ARGV[3 * index + 2], ARGV[3 * index + 3]
+  if verb == 'claim' then answers[index] = claim(key, target, text)
+  elseif verb == 'write' then write(key, target, text)
+  else redis.call('HDEL', key, target) end
+  answers[index] = answers[index] or 'done'
+end
+return answers
 """
 
 log = structlog.get_logger(__name__)
@@ -53,14 +71,17 @@ class Claim(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """Granted, but an earlier owner died while sending by `provider`: the body may have arrived."""
+    """Granted, but an earlier owner died while sending by `provider`: the body may have arrived.
+
+    The provider is empty where the owner did not write it down, as workers once did.
+    """
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """A body went out by `provider`, and no answer is known."""
+    """A body went out by `provider`, and no answer is known; empty where a worker did not write it down."""
 
     provider: str
 
@@ -69,13 +90,22 @@ class LedgerUnavailable(ConnectionError):
     """Redis does not answer: what happened to this message before cannot be known now."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    verb: Literal["claim", "write", "forget"]
+    notification_id: UUID
+    target: str
+    text: str | bytes = ""
+
+
 class Ledger:
-    """The ledger as one worker process uses it."""
+    """The ledger as one worker process uses it. Steps that come at once share a call, in their order."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._owner: Final = secrets.token_hex(8)
-        self._claim_script = redis.register_script(_CLAIM)
+        self._script = redis.register_script(_APPLY)
+        self._steps: Batcher[_Step, bytes] = Batcher(self._apply, max_size=MOST_STEPS)
         self._sending: set[tuple[UUID, str]] = set()
         self._unrecorded: LRUCache[tuple[UUID, str], Taken] = LRUCache(10_000)
 
@@ -114,10 +144,7 @@ class Ledger:
 
     async def _ask_for(self, notification_id: UUID, target: str, provider: str) -> Claim | Abandoned | Taken:
         try:
-            answer = await self._claim_script(
-                keys=[_key(notification_id)],
-                args=[target, self._owner, provider, KEPT_SECONDS, _lease("")],
-            )
+            answer = await self._steps.submit(_Step("claim", notification_id, target, provider))
         except _UNREACHABLE as error:
             raise LedgerUnavailable(str(error)) from error
         if answer.startswith(b"sent "):
@@ -140,7 +167,7 @@ class Ledger:
     async def release(self, notification_id: UUID, target: str, unsure: str | None = None) -> None:
         """Give up a claim: the body surely did not arrive, unless earlier by the provider `unsure`."""
         self._sending.discard((notification_id, target))
-        state = f"unsure {unsure}".encode() if unsure else None
+        state = None if unsure is None else f"unsure {unsure}".encode()
         await self._note("release", notification_id, target, state)
 
     async def _note(self, step: str, notification_id: UUID, target: str, state: bytes | None) -> bool:
@@ -152,13 +179,14 @@ class Ledger:
         return True
 
     async def _write(self, notification_id: UUID, target: str, state: bytes | None) -> None:
-        if state is None:
-            await self._redis.hdel(_key(notification_id), target)
-            return
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(_key(notification_id), target, state)
-            pipe.expire(_key(notification_id), KEPT_SECONDS)
-            await pipe.execute()
+        verb: Literal["write", "forget"] = "forget" if state is None else "write"
+        await self._steps.submit(_Step(verb, notification_id, target, state or b""))
+
+    async def _apply(self, steps: list[_Step]) -> Sequence[bytes]:
+        keys = [_key(step.notification_id) for step in steps]
+        words = [word for step in steps for word in (step.verb, step.target, step.text)]
+        answers = await self._script(keys=keys, args=[self._owner, KEPT_SECONDS, _lease(""), *words])
+        return cast("list[bytes]", answers)
 
     def abandon(self, notification_id: UUID, target: str) -> None:
         """Leave a claim as a dead owner would: the send broke off, and the body may have arrived."""
@@ -212,8 +240,10 @@ def _lease(owner: str) -> str:
 def _known(state: bytes) -> Taken | Unsure:
     if state.startswith(b"sent "):
         return _taken(state)
-    # The last word of `sending <owner> <provider>` and of `unsure <provider>`.
-    return Unsure(state.decode().rpartition(" ")[2])
+    kind, *words = state.decode().split(" ")
+    # `sending <owner>` alone was written by workers from before there were several providers.
+    provider = words[1:] if kind == "sending" else words
+    return Unsure(provider[0] if provider else "")
 
 
 def _sent(taken: Taken) -> bytes:

@@ -1,9 +1,9 @@
 """From a message to an outcome: look up, contact, consent, template, compose, claim, send, record."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from tidings.client.http import RemoteUnavailable
 from tidings.contracts.codes import ErrorOwner, Reason, WhenAmbiguous
@@ -38,7 +38,10 @@ History = Mapping[str, Taken | Unsure]
 
 
 class Pipeline(Generic[Content, Target]):
-    """Runs one channel's deliveries. It keeps nothing between messages but its collaborators."""
+    """Runs one channel's deliveries. It keeps nothing between messages but its collaborators.
+
+    No more than `at_once` sends are under way, of all messages together.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Pipeline(Generic[Content, Target]):
         ledger: Ledger,
         caps: FrequencyCaps,
         links: RecipientLinks,
+        at_once: int,
     ) -> None:
         self._channel = channel
         self._chain = chain
@@ -56,6 +60,9 @@ class Pipeline(Generic[Content, Target]):
         self._ledger = ledger
         self._caps = caps
         self._links = links
+        # Not begun, a send can neither time out while it waits for a connection, nor be left in doubt
+        # when this process dies.
+        self._sending = asyncio.Semaphore(at_once)
 
     async def deliver(self, message: DeliveryMessage, *, first: bool) -> Attempt:
         """Try once. Unless it is the `first` time, an earlier delivery may have got anywhere."""
@@ -92,11 +99,11 @@ class Pipeline(Generic[Content, Target]):
         return Attempt(combine(list(outcomes.values())), outcomes if len(outcomes) > 1 else {})
 
     async def _compose(self, message: DeliveryMessage) -> "_Composed[Content] | Outcome":
-        contact, template = await asyncio.gather(
-            self._directory.contact(message), self._directory.template(message)
-        )
+        # The template is nearly always kept, so that waiting for both at once would cost more than it saves.
+        contact = await self._directory.contact(message)
         if not isinstance(contact, Contact):
             return contact
+        template = await self._directory.template(message)
         if not isinstance(template, CompiledTemplate):
             return template
         category = self._directory.category(template.category)
@@ -143,19 +150,18 @@ class Pipeline(Generic[Content, Target]):
         *,
         first: bool,
     ) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
-
-        async def send(key: str, parcel: Parcel[Content, Target]) -> None:
+        async def send(key: str, parcel: Parcel[Content, Target]) -> Outcome:
             known = history.get(key)
             doubt = known.provider if isinstance(known, Unsure) else None
             claim = SendClaim(
                 self._ledger, parcel.message, key, first=first, when_ambiguous=when_ambiguous, doubt=doubt
             )
-            outcomes[key] = await self._send(parcel, claim, when_ambiguous, doubt)
+            async with self._sending:
+                return await self._send(parcel, claim, when_ambiguous, doubt)
 
-        sent = {key: known for key, known in history.items() if isinstance(known, Taken)}
-        await asyncio.gather(*(send(key, parcel) for key, parcel in parcels.items() if key not in sent))
-        return {**outcomes, **{key: Sent(taken, repeated=True) for key, taken in sent.items()}}
+        sent = {key: Sent(taken, repeated=True) for key, taken in history.items() if isinstance(taken, Taken)}
+        left = {key: send(key, parcel) for key, parcel in parcels.items() if key not in sent}
+        return {**dict(zip(left, await _all_of(left.values()), strict=True)), **sent}
 
     async def _send(
         self,
@@ -181,6 +187,11 @@ class Pipeline(Generic[Content, Target]):
                 # The provider will say the same again, and then the address can be taken note of.
                 return service_down("users", error)
         return parked(answer) if isinstance(answer, Held) else outcome_of(answer, when_ambiguous)
+
+
+async def _all_of(sends: Collection[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
+    """Their results. One alone, as emails are, needs no task of its own."""
+    return [await send for send in sends] if len(sends) == 1 else await asyncio.gather(*sends)
 
 
 @dataclass(frozen=True, slots=True)

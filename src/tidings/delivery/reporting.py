@@ -1,5 +1,6 @@
 """Status events on their way to the gateway: many messages' events share one publish."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -21,13 +22,16 @@ class Reporter:
         self._broker = broker
         self._batches: Batcher[StatusEvent, None] = Batcher(self._publish, max_size=EVENTS_PER_REPORT)
 
-    async def report(self, event: StatusEvent) -> None:
-        """Hand in one event.
+    async def report(self, *events: StatusEvent) -> None:
+        """Hand in events of one message.
 
         Raises:
-            BrokerUnavailable: not durable; the message it speaks of must not be settled.
+            BrokerUnavailable: not durable; the message they speak of must not be settled.
         """
-        await self._batches.submit(event)
+        if len(events) == 1:  # as of every email: it needs no task of its own
+            await self._batches.submit(events[0])
+        else:
+            await asyncio.gather(*map(self._batches.submit, events))
 
     async def _publish(self, events: list[StatusEvent]) -> Sequence[None]:
         body = msgspec.json.encode(StatusReport(events=events))

@@ -37,6 +37,9 @@ from tidings.kit.broker.port import Broker
 from tidings.kit.cache import open_redis
 from tidings.kit.service import build_app, serve
 
+FOR_SERVICES = 20
+"""Connections beside those of the sends, so that a slow provider holds up no call to our own services."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
@@ -74,7 +77,7 @@ async def open_works(
     """Put a channel together, for as long as the block runs."""
     tokens = ServiceTokens(name, settings.service_secret)
     async with (
-        open_session() as session,
+        open_session(connections=settings.concurrency + FOR_SERVICES) as session,
         open_redis(settings.cache_url) as redis,
         open_ledger(redis) as ledger,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
@@ -110,6 +113,7 @@ def _put_together(
         ledger=collaborators.ledger,
         caps=FrequencyCaps(redis),
         links=RecipientLinks(settings.public_url, settings.service_secret),
+        at_once=settings.concurrency,
     )
     schedule = RetrySchedule(settings.retry_delays, settings.max_attempts)
     handler = DeliveryConsumer(pipeline, routes, gate, collaborators.reporter, schedule)
