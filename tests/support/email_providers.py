@@ -12,7 +12,7 @@ from tidings.contracts.codes import Channel
 from tidings.contracts.messages import EmailParts
 from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.outcome import Answer, Refused
-from tidings.delivery.providers_file import ProviderConfig, only
+from tidings.delivery.providers_file import ProviderConfig, in_order
 from tidings.email.dkim import DkimSigner
 from tidings.email.letter import EmailParcel, EmailProvider, File, Letter
 from tidings.email.mime import MimeBuilder
@@ -104,6 +104,6 @@ async def sending(config: ProviderConfig, dkim: DkimSigner | None = None) -> Asy
     """A provider with this config, on a session of its own."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         outfit = Outfit(SENDER, MimeBuilder(SENDER, dkim), PATHS, session)
-        [provider] = make_providers(only("main", config), outfit)
+        [provider] = make_providers(in_order({"main": config}), outfit)
         yield Sending(provider)
         await provider.close()

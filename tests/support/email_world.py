@@ -105,7 +105,6 @@ class EmailWorld:
 
     async def until(self, notification_id: str, *steps: Step) -> dict[str, Any]:
         """The notification, once its timeline has these steps."""
-
         found: dict[str, Any] = {}
 
         async def there() -> bool:
