@@ -46,7 +46,7 @@ class SubscriptionKeys(Incoming, frozen=True, kw_only=True):
 
 
 class WebPushSubscription(Incoming, frozen=True, kw_only=True):
-    """What a browser's `pushManager.subscribe()` gives. Without TLS only for a push service on this machine."""
+    """What a browser's `pushManager.subscribe()` gives. Only a push service on this machine needs no TLS."""
 
     endpoint: Annotated[
         str,

@@ -1,4 +1,7 @@
-"""Who is calling: service tokens (JWTs we sign ourselves) and, where a service takes them, API keys."""
+"""Who is calling: services with tokens of their own and, where a service takes them, callers.
+
+Callers show an API key, or an access token that they were given for one.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -17,16 +20,18 @@ ALGORITHM = "HS256"
 LIFETIME = timedelta(minutes=5)
 KEPT = LIFETIME - timedelta(minutes=1)
 EVERYTHING = "*"
+ACCESS_TOKEN = "at+jwt"  # noqa: S105 - the media type of access tokens, RFC 9068, section 2.1
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """A caller whose credential was checked. `owner` scopes idempotency keys and lists.
 
+    `owner` is the name of a service, or the id of an API key, also where a token stands for it.
     `sandbox`: with a test key nothing reaches a real provider.
     """
 
     owner: str
-    kind: Literal["service", "api_key"]
+    kind: Literal["service", "api_key", "access_token"]
     scopes: frozenset[str]
     sandbox: bool = False
 
@@ -37,6 +42,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 AsyncGuard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 KeyCheck = Callable[[str], Awaitable[Principal | None]]
+TokenCheck = Callable[[str], Awaitable[Principal]]
 
 
 class ServiceTokens:
@@ -92,9 +98,15 @@ class ServiceTokens:
 class Authenticator:
     """Check the `Authorization: Bearer` header of a request, whatever kind of credential it holds."""
 
-    def __init__(self, tokens: ServiceTokens, check_key: KeyCheck | None = None) -> None:
+    def __init__(
+        self,
+        tokens: ServiceTokens,
+        check_key: KeyCheck | None = None,
+        check_access_token: TokenCheck | None = None,
+    ) -> None:
         self._tokens = tokens
         self._check_key = check_key
+        self._check_access_token = check_access_token
 
     async def authenticate(self, header: str | None) -> Principal:
         """The caller.
@@ -107,17 +119,33 @@ class Authenticator:
             raise Unauthenticated(
                 "Send a credential as `Authorization: Bearer <API key>`", code="missing_credential"
             )
-        if not is_api_key(credential):
-            return self._tokens.check(credential)
-        principal = await self._check_key(credential) if self._check_key else None
+        if is_api_key(credential):
+            return await self._owner_of(credential)
+        # A forger may choose the branch; each takes one algorithm and keys of its own.
+        if self._check_access_token is not None and is_access_token(credential):
+            return await self._check_access_token(credential)
+        return self._tokens.check(credential)
+
+    async def _owner_of(self, key: str) -> Principal:
+        principal = await self._check_key(key) if self._check_key else None
         if principal is None:
-            raise Unauthenticated("The API key is not known here, or was revoked", code="unknown_api_key")
+            raise Unauthenticated(
+                "The API key is not known here, was revoked, or has expired", code="unknown_api_key"
+            )
         return principal
 
 
 def is_api_key(credential: str) -> bool:
     """Whether a credential has the form of an API key (`tdg_live_…`, `tdg_test_…`)."""
     return credential.startswith("tdg_")
+
+
+def is_access_token(credential: str) -> bool:
+    """Whether a credential says of itself that it is an access token. That is a hint and no proof."""
+    try:
+        return jwt.get_unverified_header(credential).get("typ") == ACCESS_TOKEN
+    except jwt.InvalidTokenError:
+        return False
 
 
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

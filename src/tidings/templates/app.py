@@ -7,7 +7,7 @@ from functools import partial
 from litestar import Litestar
 
 from tidings import __version__
-from tidings.client.keys import open_key_check
+from tidings.client.keys import open_credential_checks
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import open_database
@@ -30,7 +30,7 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
     """The application with everything it uses, open as long as the context is."""
     tokens = ServiceTokens("templates", settings.service_secret)
     async with (
-        open_key_check(settings.gateway_url, partial(tokens.sign, "gateway")) as check_key,
+        open_credential_checks(settings.gateway_url, partial(tokens.sign, "gateway")) as checks,
         open_trials(settings.email_url, partial(tokens.sign, "email")) as trials,
         open_database(settings.database_url, schema="templates", package="tidings.templates") as database,
         open_redis(settings.cache_url) as redis,
@@ -41,7 +41,7 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
             name="templates",
             version=__version__,
             routes=[*ROUTES, *(TRIAL_ROUTES if trials else ())],
-            authenticator=Authenticator(tokens, check_key),
+            authenticator=Authenticator(tokens, checks.key, checks.access_token),
             checks={"postgresql": database.ping},
             optional_checks={"redis": cache.ping},
             provides={
