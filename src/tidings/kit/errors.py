@@ -14,7 +14,10 @@ class FieldFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of every error answer (RFC 9457). Programs read `code`; `detail` is for people."""
+    """The body of every error answer (RFC 9457). Programs read `code`; `detail` is for people.
+
+    `limit`: the rate limit that refuses, as `RateLimit-Policy` names it.
+    """
 
     type: str = "about:blank"
     title: str
@@ -24,12 +27,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: str | None = None
     correlation_id: str | None = None
     errors: list[FieldFault] = []
+    limit: str | None = None
 
 
 class ProblemError(Exception):
     """An error with an answer for the caller. Raise a subclass; the renderer does the rest."""
 
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
+    limit: str | None = None
 
     def __init__(
         self,
@@ -107,6 +112,16 @@ class Unprocessable(ProblemError):
     """The request can be read and asks for something impossible."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooManyRequests(ProblemError):
+    """The caller has used up a limit; `retry_after` is in seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, *, code: str, limit: str, retry_after: int) -> None:
+        super().__init__(detail, code=code, headers={"Retry-After": str(retry_after)})
+        self.limit = limit
 
 
 class Unavailable(ProblemError):

@@ -47,6 +47,7 @@ def render_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         instance=request.url.path,
         correlation_id=get_contextvars().get("correlation_id"),
         errors=known.errors,
+        limit=known.limit,
     )
     return Response(problem, status_code=known.status, media_type=PROBLEM_JSON, headers=known.headers)
 
@@ -55,7 +56,7 @@ def refusals(specific: Mapping[int, str]) -> dict[int, ResponseSpec]:
     """How an operation may refuse, for its OpenAPI description: `specific` and what all have in common."""
     common = {
         400: "`malformed_request`",
-        401: "`missing_credential`, `unknown_api_key` or `unauthenticated`",
+        401: "`missing_credential`, `unknown_api_key`, `expired_token`, `invalid_token` or `unauthenticated`",
         403: "`missing_scope`",
     }
     return {
