@@ -11,6 +11,7 @@ EMAIL_QUEUE = "email.queue"
 PUSH_QUEUE = "push.queue"
 STATUS_QUEUE = "status.queue"
 RECEIPTS_QUEUE = "receipts.queue"
+CALLBACKS_QUEUE = "callbacks.queue"
 FAILED_QUEUE = "failed.queue"
 
 WORK_QUEUES = {Channel.EMAIL: EMAIL_QUEUE, Channel.PUSH: PUSH_QUEUE}
@@ -57,6 +58,7 @@ def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
             QueueSpec(name=PUSH_QUEUE, routing_key="push"),
             QueueSpec(name=STATUS_QUEUE, routing_key="status"),
             QueueSpec(name=RECEIPTS_QUEUE, routing_key="receipts"),
+            QueueSpec(name=CALLBACKS_QUEUE, routing_key="callbacks"),
         ),
         failed_queue=FAILED_QUEUE,
         delays=tuple(sorted({FINEST_TIER, *delays})),

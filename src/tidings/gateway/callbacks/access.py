@@ -1,0 +1,54 @@
+"""Whose endpoint a caller may see: their own, and with the scope `*` everyone's."""
+
+from uuid import UUID
+
+from tidings.contracts.callbacks import CallbackEndpoint
+from tidings.gateway.callbacks.store import EndpointStore
+from tidings.kit.auth import EVERYTHING, Principal
+from tidings.kit.errors import Malformed, NotFound
+
+
+def owner_for(principal: Principal) -> str | None:
+    """Whose endpoints they may see; None is everyone's."""
+    return None if principal.may(EVERYTHING) else principal.owner
+
+
+async def found_for(principal: Principal, store: EndpointStore, endpoint_id: str) -> CallbackEndpoint:
+    """The endpoint that a path names.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+    found = await store.find(endpoint_of(endpoint_id), owner_for(principal))
+    if found is None:
+        raise unknown(endpoint_id)
+    return found
+
+
+def endpoint_of(text: str) -> UUID:
+    """The id in a path.
+
+    Raises:
+        NotFound: it has not the form of an id.
+    """
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise unknown(text) from error
+
+
+def position_of(cursor: str | None) -> UUID | None:
+    """Where the page before ended; None for the first page.
+
+    Raises:
+        Malformed: no page gave this cursor.
+    """
+    try:
+        return UUID(cursor) if cursor is not None else None
+    except ValueError as error:
+        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error
+
+
+def unknown(endpoint_id: object) -> NotFound:
+    """The error for an endpoint that is not there."""
+    return NotFound(f"There is no callback endpoint {endpoint_id}", code="unknown_callback_endpoint")
