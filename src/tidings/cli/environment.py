@@ -90,8 +90,7 @@ def _fixed(state: State, ports: Ports, engines: Engines) -> dict[str, str]:
 
 def _vapid_key(state: State) -> str:
     if state.vapid_private_key is None:
-        # Imported here: most commands need no cryptography.
-        from tidings.push.keys import make_vapid_keys  # noqa: PLC0415
+        from tidings.push.keys import make_vapid_keys  # noqa: PLC0415 - most commands need no cryptography
 
         state.vapid_private_key = make_vapid_keys().private
     return state.vapid_private_key

@@ -104,7 +104,8 @@ class TimelineEvent(Outgoing, frozen=True, kw_only=True):
 class Notification(Outgoing, frozen=True, kw_only=True):
     """A notification's present state; `timeline` is there when one notification is read.
 
-    `sandbox`: it was sent with a test key, and reaches no real provider.
+    `sandbox`: it was sent with a test key, and reaches no real provider. `replay_of`: the dead-lettered
+    notification that it repeats.
     """
 
     id: UUID
@@ -123,6 +124,7 @@ class Notification(Outgoing, frozen=True, kw_only=True):
     updated_at: datetime
     expires_at: datetime | None = None
     sandbox: bool = False
+    replay_of: UUID | None = None
     timeline: list[TimelineEvent] = []
 
 

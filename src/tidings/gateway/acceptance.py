@@ -14,10 +14,11 @@ from tidings.gateway.checking import RequestChecks
 from tidings.gateway.dispatch import Dispatcher
 from tidings.gateway.email_options import Enclosed, enclosed
 from tidings.gateway.fingerprints import fingerprint_of
+from tidings.gateway.limits.tally import Tally
 from tidings.gateway.store import Dispatch, GatewayStore, Receipt, Submission
 from tidings.kit.auth import Principal
 from tidings.kit.batching import Batcher
-from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.errors import FieldFault, TooManyRequests, Unprocessable
 from tidings.kit.ids import new_id, now
 from tidings.kit.telemetry import trace_headers
 
@@ -41,13 +42,14 @@ class Acceptance:
         )
 
     async def accept(
-        self, request: NewNotification, idempotency_key: str | None, caller: Principal
+        self, request: NewNotification, idempotency_key: str | None, caller: Principal, tally: Tally
     ) -> tuple[Accepted, bool]:
         """Commit a notification; the second value says whether an earlier request had done so.
 
         Raises:
             Unprocessable: it could never be delivered, or its key was used for another request.
             ContentTooLarge: it, or what is attached to it, is more than we keep.
+            TooManyRequests: one of the caller's limits is used up.
             Unavailable: the database does not answer; nothing was taken.
         """
         key = idempotency_key or request.request_id
@@ -58,7 +60,7 @@ class Acceptance:
                 errors=[FieldFault(field="$.request_id", message="Required without an Idempotency-Key")],
             )
         fingerprint = await _fingerprint(request, key)
-        receipt = await self._take(request, key, fingerprint, caller)
+        receipt = await self._take(request, key, fingerprint, caller, tally)
         bind_contextvars(notification_id=str(receipt.notification_id))
         if receipt.fingerprint != fingerprint:
             raise Unprocessable(
@@ -79,28 +81,41 @@ class Acceptance:
         )
 
     async def _take(
-        self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal
+        self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal, tally: Tally
     ) -> Receipt:
+        counted = receipt = None
         try:
-            extra = enclosed(request)
-            version = await self._checks.check(request)
-        except Unprocessable:
-            # What was taken stays taken for who repeats it, though its template or the time moved on.
-            earlier = await self._store.receipt(caller.owner, key)
-            if earlier is None:
+            counted = await tally.count_notifications(request.user_id, request.channel)
+            submission = await self._prepared(request, key, fingerprint, caller)
+            receipt = await (self._commits_with_files if submission.files else self._commits).submit(
+                submission
+            )
+        except (Unprocessable, TooManyRequests) as error:
+            # What was taken stays taken for who repeats it, though its template, the time or a limit moved
+            # on. Only who asks too often is not worth a query.
+            receipt = None if error.limit == "requests" else await self._store.receipt(caller.owner, key)
+            if receipt is None:
                 raise
-            return earlier
+        finally:
+            if counted is not None and (receipt is None or not receipt.fresh):
+                counted.give_back()
+        return receipt
+
+    async def _prepared(
+        self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal
+    ) -> Submission:
+        extra = enclosed(request)
+        version = await self._checks.check(request)
         message = _message(request, key, version, extra, caller)
-        submission = Submission(
-            message,
-            msgspec.json.encode(message),
-            caller.owner,
-            key,
-            fingerprint,
-            trace_headers(),
-            extra.files,
+        return Submission(
+            message=message,
+            body=msgspec.json.encode(message),
+            owner=caller.owner,
+            headers=trace_headers(),
+            key=key,
+            fingerprint=fingerprint,
+            files=extra.files,
         )
-        return await (self._commits_with_files if extra.files else self._commits).submit(submission)
 
     async def _commit(self, batch: list[Submission]) -> Sequence[Receipt]:
         # Two requests with one key may meet in a batch: the first is committed, the others hear of it.

@@ -9,15 +9,14 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from tidings.contracts.keys import KeyCheck, KeyOwner
 from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
 from tidings.gateway import examples
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.attachment_store import AttachmentStore
-from tidings.gateway.keys import ApiKeys
+from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
 from tidings.gateway.reading_store import ReadingStore
 from tidings.kit.auth import Principal, requires
 from tidings.kit.errors import ContentTooLarge, Forbidden, Malformed, NotFound, Problem
@@ -26,7 +25,6 @@ from tidings.kit.problems import refusals, render_problem
 Accepting = NamedDependency[Acceptance]
 Reading = NamedDependency[ReadingStore]
 Attachments = NamedDependency[AttachmentStore]
-Keys = NamedDependency[ApiKeys]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -78,6 +76,7 @@ async def only_services(connection: ASGIConnection[Any, Any, Any, Any], _handler
     },
     request_max_body_size=MAX_BODY_BYTES,
     exception_handlers={RequestEntityTooLarge: explain_size},
+    opt={COUNTS_ITSELF: True},
 )
 async def send(
     data: Annotated[NewNotification, examples.SENT_BODY],
@@ -92,7 +91,7 @@ async def send(
     """
     # The draft standard makes the key a quoted string; most clients send it bare.
     key = idempotency_key.strip('"') if idempotency_key else None
-    accepted, replayed = await acceptance.accept(data, key, request.user)
+    accepted, replayed = await acceptance.accept(data, key, request.user, tally_of(request))
     headers = {"Location": f"/v1/notifications/{accepted.id}"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -131,17 +130,6 @@ async def search(
     return Notifications(notifications=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
 
-@post(
-    "/internal/api-keys/check", guards=[requires("api-keys:check")], status_code=200, include_in_schema=False
-)
-async def check_key(data: JSONBody[KeyCheck], api_keys: Keys) -> KeyOwner:
-    """For our own services: whose key a caller showed them."""
-    principal = await api_keys.check(data.key)
-    if principal is None:
-        raise NotFound("There is no such API key, or it was revoked", code="unknown_api_key")
-    return KeyOwner(owner=principal.owner, scopes=sorted(principal.scopes), sandbox=principal.sandbox)
-
-
 @get(
     "/v1/attachments/{attachment_id:uuid}",
     guards=[requires("attachments:read"), only_services],
@@ -156,7 +144,7 @@ async def read_attachment(attachment_id: FromPath[UUID], attachments: Attachment
     return content
 
 
-ROUTES: list[ControllerRouterHandler] = [send, read, search, check_key, read_attachment]
+ROUTES: list[ControllerRouterHandler] = [send, read, search, read_attachment]
 
 
 def _as_id(text: str) -> UUID:

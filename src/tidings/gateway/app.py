@@ -1,9 +1,10 @@
 """The gateway, put together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+import aiohttp
 from litestar import Litestar
 
 import tidings
@@ -14,13 +15,20 @@ from tidings.contracts.queues import topology
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.api import ROUTES
 from tidings.gateway.attachment_store import AttachmentStore
+from tidings.gateway.audit.api import ROUTES as AUDIT_ROUTES
+from tidings.gateway.audit.store import AuditStore
+from tidings.gateway.callbacks.api import CALLBACK_ROUTES
+from tidings.gateway.callbacks.running import open_callbacks
 from tidings.gateway.checking import RequestChecks
-from tidings.gateway.dead_letter_store import DeadLetterStore
-from tidings.gateway.dead_letters import recording_dead_letters
+from tidings.gateway.credentials.api import ROUTES as KEY_ROUTES
+from tidings.gateway.credentials.opening import open_credentials
+from tidings.gateway.credentials.token_api import TOKEN_ROUTES
+from tidings.gateway.dead_letters.opening import DEAD_LETTER_ROUTES, open_dead_letters
 from tidings.gateway.dispatch import open_dispatcher
+from tidings.gateway.engagement import Engagements, take_engagement
 from tidings.gateway.forwarding import Forwarder, forwarding_routes
-from tidings.gateway.key_store import KeyStore
-from tidings.gateway.keys import ApiKeys
+from tidings.gateway.limits.api import LIMIT_ROUTES
+from tidings.gateway.limits.enforcing import limited, open_limits
 from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
 from tidings.gateway.reading_store import ReadingStore
 from tidings.gateway.settings import GatewaySettings
@@ -32,6 +40,19 @@ from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
 from tidings.kit.database import open_database
 from tidings.kit.service import build_app, run_process, serve
+
+PUBLIC_API = (
+    *ROUTES,
+    *KEY_ROUTES,
+    *TOKEN_ROUTES,
+    *AUDIT_ROUTES,
+    *CALLBACK_ROUTES,
+    *DEAD_LETTER_ROUTES,
+    *LIMIT_ROUTES,
+    *PUBLIC_PAGES,
+    take_engagement,
+    *forwarding_routes(),
+)
 
 LOOK_UP_SECONDS = 0.5
 """How long an accept may wait for a look-up before it goes on unchecked."""
@@ -53,42 +74,64 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
     """The application at work, with everything it uses, for as long as the block runs."""
     tokens = ServiceTokens("gateway", settings.service_secret)
     tiers = topology(settings.retry_delays)
+    services = {"users": settings.users_url, "templates": settings.templates_url}
     async with (
         open_session() as session,
         open_webhooks(settings.email_url) as webhooks,
+        open_limits(settings) as limits,
         open_database(
             settings.database_url, schema="gateway", package="tidings.gateway", pool_size=settings.pool_size
         ) as database,
+        open_credentials(
+            database,
+            settings.service_secret,
+            first_keys=(settings.bootstrap_api_key, settings.bootstrap_test_api_key),
+        ) as credentials,
         open_broker(settings.broker_url, tiers) as broker,
         open_dispatcher(GatewayStore(database), broker) as dispatcher,
-        tracking(TrackingStore(database), broker, limit=settings.shutdown_seconds),
-        recording_dead_letters(DeadLetterStore(database), broker, limit=settings.shutdown_seconds),
+        open_callbacks(settings, database, broker) as callbacks,
+        tracking(
+            tracked := TrackingStore(database, callbacks.outbox), broker, limit=settings.shutdown_seconds
+        ),
+        open_dead_letters(
+            database,
+            broker,
+            dispatcher,
+            callbacks.outbox,
+            checks := _checks(session, tokens, services),
+            limit=settings.shutdown_seconds,
+        ) as dead_letters,
     ):
         store = GatewayStore(database)
-        api_keys = ApiKeys(KeyStore(database))
-        for key in (settings.bootstrap_api_key, settings.bootstrap_test_api_key):
-            if key is not None:
-                await api_keys.bootstrap(key)
-        services = {"users": settings.users_url, "templates": settings.templates_url}
-        https = {
-            name: ServiceHttp(session, url, partial(tokens.sign, name), seconds=LOOK_UP_SECONDS)
-            for name, url in services.items()
-        }
-        users, templates = UsersClient(https["users"]), TemplatesClient(https["templates"])
         yield build_app(
             name="gateway",
             version=tidings.__version__,
-            routes=[*ROUTES, *PUBLIC_PAGES, *forwarding_routes(), *webhook_routes(webhooks)],
-            authenticator=Authenticator(tokens, api_keys.check),
+            routes=[limited(limits, [*PUBLIC_API, *webhook_routes(webhooks)])],
+            authenticator=Authenticator(tokens, credentials.check_key, credentials.check_token),
             checks={"postgresql": store.ping},
-            optional_checks={"broker": broker.ping},
+            optional_checks={"broker": broker.ping, **limits.checks},
             provides={
-                "acceptance": Acceptance(store, dispatcher, RequestChecks(users, templates)),
+                "acceptance": Acceptance(store, dispatcher, checks),
                 "reading": ReadingStore(database),
                 "attachments": AttachmentStore(database),
-                "api_keys": api_keys,
+                "audit_store": AuditStore(database),
+                **credentials.provides,
+                "callbacks": callbacks,
+                **dead_letters,
+                "limits": limits,
                 "forwarder": Forwarder(session, tokens, services),
                 "webhooks": webhooks,
+                "engagements": Engagements(tracked, [settings.service_secret]),
                 "public_pages": PublicPages(session, settings.users_url),
             },
         )
+
+
+def _checks(
+    session: aiohttp.ClientSession, tokens: ServiceTokens, services: Mapping[str, str]
+) -> RequestChecks:
+    https = {
+        name: ServiceHttp(session, url, partial(tokens.sign, name), seconds=LOOK_UP_SECONDS)
+        for name, url in services.items()
+    }
+    return RequestChecks(UsersClient(https["users"]), TemplatesClient(https["templates"]))

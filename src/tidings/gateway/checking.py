@@ -28,8 +28,8 @@ class RequestChecks:
         self._templates = templates
         self._known_users: TTLCache[str, bool] = TTLCache(100_000, KNOWN_USER_SECONDS)
 
-    async def check(self, request: NewNotification) -> int | None:
-        """The template version to pin; None where that is not known now.
+    async def check(self, request: NewNotification, *, version: int | None = None) -> int | None:
+        """The template version to pin, which is `version` or else the newest; None where it is not known now.
 
         Raises:
             Unprocessable: it could never be delivered.
@@ -42,15 +42,23 @@ class RequestChecks:
             raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
         await self._check_user(request.user_id)
         try:
-            template = await self._templates.newest(request.template_id)
+            template = await self._template(request.template_id, version)
         except (RemoteUnavailable, RemoteProblem) as error:
             log.warning("accepted_unchecked", what="template", error=str(error))
-            return None
+            return version
+        if template is None and version is not None:
+            words = f"There is no version {version} of a template {request.template_id!r}"
+            raise _unprocessable("unknown_version", "$.template_version", words)
         if template is None:
             words = f"There is no template {request.template_id!r}"
             raise _unprocessable("unknown_template", "$.template_id", words)
         _check_variables(request, template)
         return template.version
+
+    async def _template(self, template_id: str, version: int | None) -> CompiledTemplate | None:
+        if version is None:
+            return await self._templates.newest(template_id)
+        return await self._templates.version(template_id, version)
 
     async def _check_user(self, user_id: str) -> None:
         if user_id in self._known_users:

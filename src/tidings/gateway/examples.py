@@ -55,6 +55,7 @@ SUMMARY = {
     "updated_at": "2026-01-31T12:00:03Z",
     "expires_at": None,
     "sandbox": False,
+    "replay_of": None,
     "timeline": [],
 }
 NOTIFICATION = SUMMARY | {

@@ -26,8 +26,11 @@ class ReadingStore:
         self._database = database
 
     async def notification(self, notification_id: UUID) -> Notification | None:
-        """A notification with its timeline."""
-        async with self._database.connection() as connection:
+        """A notification with its timeline, both as of one moment."""
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             row = await connection.fetchrow(_READ + " where id = $1", notification_id)
             if row is None:
                 return None
@@ -61,6 +64,7 @@ def _notification(row: asyncpg.Record, timeline: list[TimelineEvent]) -> Notific
         updated_at=row["updated_at"],
         expires_at=message.expires_at,
         sandbox=message.sandbox,
+        replay_of=row["replay_of"],
         timeline=timeline,
     )
 
@@ -84,7 +88,8 @@ def _place(step: TimelineEvent, tries: Sequence[TimelineEvent]) -> tuple[Any, ..
 
 
 _READ = """
-select id, request_id, status, reason, message, accepted_at, queued_at, updated_at from notifications
+select id, request_id, status, reason, message, accepted_at, queued_at, updated_at, replay_of
+from notifications
 """
 _READ_EVENTS = """
 select attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target

@@ -55,4 +55,82 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    cache_url: (
+        Annotated[
+            str,
+            Meta(
+                description="Redis or Valkey, where limits are counted; without it nothing is limited",
+                examples=["redis://cache:6379/0"],
+            ),
+        ]
+        | None
+    ) = None
+    limit_requests_per_second: Annotated[
+        int, Meta(ge=0, description="requests of one API key; 0: no limit", examples=["5000"])
+    ] = 5_000
+    limit_burst_seconds: Annotated[
+        int,
+        Meta(ge=1, le=60, description="seconds' worth of requests that may come at once", examples=["10"]),
+    ] = 10
+    limit_notifications_per_minute: Annotated[
+        int, Meta(ge=0, description="notifications of one API key; 0: no limit", examples=["300000"])
+    ] = 300_000
+    limit_notifications_per_day: Annotated[
+        int,
+        Meta(ge=0, description="notifications of one API key in a day (UTC); 0: no limit", examples=["0"]),
+    ] = 0
+    limit_recipient_per_hour: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="notifications of one API key to one person on one channel; 0: no limit",
+            examples=["10000"],
+        ),
+    ] = 10_000
+    limit_patience: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=10,
+            description="how long a request may wait for Redis before it goes on uncounted",
+            examples=["0.05"],
+        ),
+    ] = 0.05
+    callback_hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="exact host:port that callbacks may go to although not https or not public",
+            examples=["127.0.0.1:3000,hooks.internal:8443"],
+        ),
+    ] = ()
+    callback_retry_delays: Annotated[
+        tuple[float, ...],
+        Meta(
+            min_length=1,
+            max_length=50,
+            description="seconds to wait after the first, second, … failure of a callback",
+            examples=["5,300,1800,7200,18000,36000,36000"],
+        ),
+    ] = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 36000.0)
+    callback_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="how long an endpoint may take to answer", examples=["15"])
+    ] = 15.0
+    callback_rest_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="how long an endpoint that failed five times in a row is left alone",
+            examples=["60"],
+        ),
+    ] = 60.0
+    callback_suspend_hours: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=720,
+            description="hours without one success after which a failing endpoint is suspended",
+            examples=["120"],
+        ),
+    ] = 120.0
     pool_size: Annotated[int, Meta(ge=2, le=100, description="database connections", examples=["10"])] = 10

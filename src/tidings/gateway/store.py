@@ -23,16 +23,26 @@ DISPATCH_GRACE = timedelta(seconds=10)
 """How long the fast path has before the sweeper publishes a row as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A valid request on its way into the table. `body` is `message` as the broker gets it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """A notification on its way into the table. `body` is `message` as the broker gets it.
+
+    `replay_of`: the notification whose dead letter it replays.
+    """
 
     message: DeliveryMessage
     body: bytes
     owner: str
+    headers: dict[str, str]
+    replay_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission(NewRow):
+    """A valid request on its way into the table."""
+
     key: str
     fingerprint: bytes
-    headers: dict[str, str]
     files: tuple[KeptFile, ...] = ()
 
 
@@ -76,7 +86,7 @@ class GatewayStore:
             fresh = {row["notification_id"] for row in claimed}
             taken = [one for one in ordered if one.message.notification_id not in fresh]
             new = [one for one in ordered if one.message.notification_id in fresh]
-            await connection.execute(_INSERT_NOTIFICATIONS, *_notification_columns(new))
+            await add_notifications(connection, new)
             if heavy:
                 await add_files(
                     connection, ((one.message.notification_id, file) for one in new for file in one.files)
@@ -121,6 +131,14 @@ class GatewayStore:
         await self._database.ping()
 
 
+async def add_notifications(connection: Connection, rows: Sequence[NewRow]) -> None:
+    """Take notifications in the transaction of `connection`.
+
+    Unless somebody publishes them, the sweeper does after 10 s.
+    """
+    await connection.execute(_INSERT_NOTIFICATIONS, *_notification_columns(rows))
+
+
 async def _earlier_receipts(
     connection: Connection, taken: Sequence[Submission]
 ) -> dict[tuple[str, str], Receipt]:
@@ -153,20 +171,21 @@ def _key_columns(submissions: Sequence[Submission]) -> list[Any]:
     ]
 
 
-def _notification_columns(submissions: Sequence[Submission]) -> list[Any]:
-    messages = [one.message for one in submissions]
+def _notification_columns(rows: Sequence[NewRow]) -> list[Any]:
+    messages = [one.message for one in rows]
     return [
         [message.notification_id for message in messages],
-        [one.owner for one in submissions],
+        [one.owner for one in rows],
         [message.request_id for message in messages],
         [message.channel for message in messages],
         [message.user_id for message in messages],
         [message.template_id for message in messages],
-        [one.body.decode() for one in submissions],
-        [one.headers for one in submissions],
+        [one.body.decode() for one in rows],
+        [one.headers for one in rows],
         [message.accepted_at for message in messages],
         Status.ACCEPTED,
         DISPATCH_GRACE,
+        [one.replay_of for one in rows],
     ]
 
 
@@ -190,12 +209,13 @@ join unnest($1::text[], $2::text[]) as wanted (owner, key) using (owner, key)
 _INSERT_NOTIFICATIONS = """
 insert into notifications
     (id, owner, request_id, channel, user_id, template_id, message, headers,
-     accepted_at, updated_at, status, dispatch_at)
+     accepted_at, updated_at, status, dispatch_at, replay_of)
 select id, owner, request_id, channel, user_id, template_id, message::jsonb, headers,
-     accepted_at, accepted_at, $10, accepted_at + $11::interval
+     accepted_at, accepted_at, $10, accepted_at + $11::interval, replay_of
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::jsonb[], $9::timestamptz[])
-    as incoming (id, owner, request_id, channel, user_id, template_id, message, headers, accepted_at)
+            $8::jsonb[], $9::timestamptz[], $12::uuid[])
+    as incoming (id, owner, request_id, channel, user_id, template_id, message, headers, accepted_at,
+                 replay_of)
 """
 _MARK_QUEUED = """
 update notifications

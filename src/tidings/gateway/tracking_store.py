@@ -1,11 +1,13 @@
 """Writing what workers and providers report into timelines and states."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent
+from tidings.gateway.callbacks.outbox import CallbackOutbox
 from tidings.kit.database import Database
 from tidings.kit.ids import now
 
@@ -14,13 +16,15 @@ BATCH_SECONDS = 10.0
 
 REMARKS = frozenset({Reason.DEFERRED, Reason.COMPLAINED, Reason.DISPLAYED, Reason.CLICKED})
 """What providers remark on a message without saying why it is in its state."""
+_SAID_BY_PROVIDERS = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED})
 
 
 class TrackingStore:
     """Events, and the states that follow from them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: CallbackOutbox) -> None:
         self._database = database
+        self._outbox = outbox
 
     async def track(self, events: Sequence[StatusEvent]) -> None:
         """Write events into timelines and move states forward; repeating it is harmless."""
@@ -31,10 +35,14 @@ class TrackingStore:
             known = [event for event in events if event.notification_id in states]
             await connection.execute(_INSERT_EVENTS, *_event_columns(known))
             moves = _moves(states, known)
-            if moves:
-                ids = [event.notification_id for event in moves]
-                statuses = [event.status for event in moves]
-                await connection.execute(_MOVE_STATES, ids, statuses, [_reason(one) for one in moves], now())
+            last = list({event.notification_id: event for event in moves}.values())
+            if last:
+                ids = [event.notification_id for event in last]
+                statuses = [event.status for event in last]
+                await connection.execute(_MOVE_STATES, ids, statuses, [_reason(one) for one in last], now())
+            remarks = [event for event in known if event.reason in REMARKS]
+            await self._outbox.record(connection, moves=moves, remarks=remarks)
+        self._outbox.announce()
 
 
 State = tuple[Status, Reason | None]
@@ -45,13 +53,19 @@ def _state(status: str, reason: str | None) -> State:
 
 
 def _moves(states: dict[UUID, State], events: Sequence[StatusEvent]) -> list[StatusEvent]:
-    """For each notification the last of its events that moves its state forward."""
-    last: dict[UUID, StatusEvent] = {}
-    for event in sorted(events, key=lambda event: (event.attempt, event.at)):
+    """The events that move a state forward, each notification's in the order in which they do."""
+    moves: list[StatusEvent] = []
+    for event in sorted(events, key=_turn):
         if _moves_forward(states[event.notification_id], event):
             states[event.notification_id] = event.status, _reason(event)
-            last[event.notification_id] = event
-    return list(last.values())
+            moves.append(event)
+    return moves
+
+
+def _turn(event: StatusEvent) -> tuple[bool, int, datetime]:
+    # What providers say of a send has no attempt. It comes after the send that it speaks of, else the
+    # send would not count as a step forward any more.
+    return (not event.attempt and event.status in _SAID_BY_PROVIDERS, event.attempt, event.at)
 
 
 def _moves_forward(state: State, event: StatusEvent) -> bool:

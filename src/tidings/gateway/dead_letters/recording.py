@@ -6,6 +6,7 @@ nobody has reported: it is settled here, so that every notification ends in a re
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -15,7 +16,8 @@ from prometheus_client import Counter
 from tidings.contracts.codes import Reason
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.queues import FAILED_QUEUE
-from tidings.gateway.dead_letter_store import DeadLetterStore, Letter
+from tidings.gateway.dead_letters.grouping import cause_of
+from tidings.gateway.dead_letters.store import DeadLetterStore, Letter
 from tidings.kit.batching import Batcher
 from tidings.kit.broker.deadletters import DETAIL, QUEUE, REASON
 from tidings.kit.broker.port import Acknowledge, Broker, Delay, Delivery, Settlement
@@ -71,20 +73,35 @@ async def recording_dead_letters(
 def _letter(delivery: Delivery) -> Letter:
     headers = {name: value.replace("\x00", "") for name, value in delivery.message.headers.items()}
     reason, queue = headers.get(REASON, Reason.DELIVERY_LIMIT), headers.get(QUEUE, "")
-    try:
-        notification_id = _decode(delivery.message.body).notification_id
-    except msgspec.DecodeError:
-        notification_id = None
-    identity = (delivery.message.id, queue, reason, headers.get(DETAIL, ""))
+    detail = headers.get(DETAIL, "")
+    identity = (delivery.message.id, queue, reason, detail)
     return Letter(
         id=new_id(),
         fingerprint=sha256("\x00".join(identity).encode() + delivery.message.body).digest(),
-        notification_id=notification_id,
+        message=_message_in(delivery.message.body),
         queue=queue,
         reason=reason,
-        detail=headers.get(DETAIL, ""),
+        detail=detail,
+        cause=cause_of(detail),
         body=delivery.message.body,
         headers=headers,
         recorded_at=now(),
         unreported=reason in BY_THE_BROKER,
     )
+
+
+def _message_in(body: bytes) -> DeliveryMessage | None:
+    try:
+        message = _decode(body)
+    except msgspec.DecodeError:
+        return None
+    # Whatever a stranger has put into the queue has to fit the table, or it would come back for ever.
+    named = {name: getattr(message, name).replace("\x00", "") for name in ("user_id", "template_id")}
+    return msgspec.structs.replace(message, **named, expires_at=_storable(message.expires_at))
+
+
+def _storable(moment: datetime | None) -> datetime | None:
+    try:
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except OverflowError:  # at the end of the year 9999
+        return None

@@ -1,0 +1,1 @@
+"""`tidings dead-letters`: what could not be delivered, looked through, mended and sent again."""
