@@ -32,7 +32,17 @@ async def test_ready_file(stack: Stack) -> None:
     """The ready file names every process and everything a script needs, and only its owner may read it."""
     ready = stack.read_ready()
     assert set(ready) == {
-        *("services", "api_key", "simulator", "user_id", "template_id", "broker", "database", "cache")
+        *(
+            "services",
+            "api_key",
+            "test_api_key",
+            "simulator",
+            "user_id",
+            "template_id",
+            "broker",
+            "database",
+            "cache",
+        )
     }
     assert set(ready["services"]) == FIVE
     assert ready["simulator"]["smtp"] == f"127.0.0.1:{stack.port_base + 26}"
