@@ -11,6 +11,7 @@ from tidings.users.settings import UsersSettings
 
 ServiceDatabase = Callable[[str], Awaitable[str]]
 AddUser = Callable[..., Awaitable[str]]
+MAX_DEVICES = 20
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,7 @@ async def users_settings(service_database: ServiceDatabase, valkey_url: str) -> 
         service_secret=SERVICE_SECRET,
         database_url=await service_database("users"),
         cache_url=valkey_url,
+        max_devices=MAX_DEVICES,
     )
 
 

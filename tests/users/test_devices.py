@@ -12,6 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from users.conftest import MAX_DEVICES
+
 AddUser = Callable[..., Awaitable[str]]
 
 
@@ -174,7 +176,7 @@ async def test_devices_registered_at_once_keep_to_the_limit(
     user_id = await add_user()
     answers = await asyncio.gather(*(register(users, user_id, f"once-{number}") for number in range(40)))
     assert {answer.status_code for answer in answers} == {201}
-    assert len(await tokens_of(users, user_id)) == 20
+    assert len(await tokens_of(users, user_id)) == MAX_DEVICES
 
 
 async def test_a_browser_is_registered_with_its_subscription(

@@ -24,9 +24,9 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
             ge=1,
             le=1_000,
             description="how many devices a person may have; the stalest beyond are removed",
-            examples=["20"],
+            examples=["500"],
         ),
-    ] = 20
+    ] = 500
     old_service_secrets: Annotated[
         tuple[Annotated[str, Meta(min_length=32)], ...],
         Meta(

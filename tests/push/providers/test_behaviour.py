@@ -177,7 +177,7 @@ async def test_an_answer_that_takes_too_long(way: Way, simulator: Simulator, out
         assert refused(await hurried.send()).owner is ErrorOwner.AMBIGUOUS
 
 
-@pytest.mark.parametrize("kind", ["webpush", "onesignal", "expo"])
+@pytest.mark.parametrize("kind", ["fcm", "webpush", "onesignal", "expo"])
 async def test_an_answer_that_drips(simulator: Simulator, outside: Outside, kind: str) -> None:
     """The time limit is for the whole answer, however many bytes of it have come."""
     async with open_way(kind, outside, seconds=0.5) as way:
@@ -185,7 +185,7 @@ async def test_an_answer_that_drips(simulator: Simulator, outside: Outside, kind
         assert refused(await way.send()).owner is ErrorOwner.AMBIGUOUS
 
 
-@pytest.mark.parametrize("kind", ["onesignal", "expo"])
+@pytest.mark.parametrize("kind", ["fcm", "onesignal", "expo"])
 async def test_an_answer_that_cannot_be_read(simulator: Simulator, outside: Outside, kind: str) -> None:
     """A success with broken JSON may be one."""
     async with open_way(kind, outside) as way:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from tidings.simulator.faults.base import BaseFault
-from tidings.simulator.faults.fcm import FcmFault
+from tidings.simulator.faults.fcm import FcmFault, GoogleTokenFault
 from tidings.simulator.faults.mail_apis import (
     MailApiFault,
     MailgunFault,
@@ -26,6 +26,7 @@ __all__ = [
     "FaultReport",
     "Faults",
     "FcmFault",
+    "GoogleTokenFault",
     "MailApiFault",
     "MailgunFault",
     "OneSignalFault",
@@ -41,6 +42,7 @@ __all__ = [
 Fault = (
     SmtpFault
     | FcmFault
+    | GoogleTokenFault
     | SendGridFault
     | SesFault
     | PostmarkFault
@@ -80,10 +82,6 @@ class Faults:
     def strike_smtp(self, stage: SmtpStage, recipients: Sequence[str] = ()) -> SmtpFault | None:
         """The fault that fires now, if any."""
         return self._strike(SmtpFault, recipients, lambda fault: fault.answers_at == stage)
-
-    def strike_fcm(self, target: str) -> FcmFault | None:
-        """The fault that fires now, if any; `target` is the token, topic or condition."""
-        return self.strike(FcmFault, [target])
 
     def strike(self, kind: type[F], subjects: Sequence[str]) -> F | None:
         """The fault of this kind that fires now, if any; `subjects` are what its `match` may find."""

@@ -12,8 +12,17 @@ from litestar import Request, Response, Router, post
 from litestar.di import NamedDependency
 
 from tidings.kit.ids import now
+from tidings.simulator.faults import GoogleTokenFault
 from tidings.simulator.fcm.errors import unauthenticated, wrong_project
 from tidings.simulator.fcm.service_account import ServiceAccount
+from tidings.simulator.mail_apis.exchange import (
+    ApiError,
+    MailDesk,
+    Reply,
+    json_reply,
+    phrase,
+    render_api_error,
+)
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPES = frozenset(
@@ -119,7 +128,7 @@ def oauth_routes() -> Router:
     return Router(
         path="/oauth",
         route_handlers=[exchange],
-        exception_handlers={GrantRefused: _render_refusal},
+        exception_handlers={GrantRefused: _render_refusal, ApiError: render_api_error},
         tags=["fcm"],
         security=[{}],
     )
@@ -127,8 +136,10 @@ def oauth_routes() -> Router:
 
 @post("/token", status_code=200, summary="Exchange a signed assertion for an access token")
 async def exchange(
-    request: Request[Any, Any, Any], access_tokens: NamedDependency[AccessTokens]
-) -> dict[str, Any]:
+    request: Request[Any, Any, Any],
+    access_tokens: NamedDependency[AccessTokens],
+    desk: NamedDependency[MailDesk],
+) -> Response[bytes]:
     """RFC 7523; form-encoded `grant_type` and `assertion`."""
     form = await request.form()
     grant_type, assertion = form.get("grant_type"), form.get("assertion")
@@ -136,8 +147,19 @@ async def exchange(
         raise GrantRefused("unsupported_grant_type", f"Invalid grant_type: {grant_type or ''}")
     if not isinstance(assertion, str) or not assertion:
         raise GrantRefused("invalid_request", "Missing required parameter: assertion")
-    token = access_tokens.grant(assertion)
-    return {"access_token": token, "expires_in": int(LIFETIME.total_seconds()), "token_type": "Bearer"}
+
+    def grant() -> Reply:
+        token = access_tokens.grant(assertion)
+        lifetime = int(LIFETIME.total_seconds())
+        return json_reply(200, {"access_token": token, "expires_in": lifetime, "token_type": "Bearer"})
+
+    return await desk.serve(request, GoogleTokenFault, [], refuse=_fault_error, take=grant)
+
+
+def _fault_error(fault: GoogleTokenFault, status: int) -> Exception:
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    words = {"error": "internal_failure", "error_description": phrase(status)}
+    return ApiError(json_reply(status, words, headers))
 
 
 def _render_refusal(_request: Request[Any, Any, Any], error: GrantRefused) -> Response[dict[str, str]]:

@@ -1,6 +1,5 @@
 """`messages:send`: check as FCM checks, suffer the faults in force, and keep what was pushed."""
 
-import asyncio
 import secrets
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
 from tidings.kit.ids import now
-from tidings.simulator.faults import Faults
+from tidings.simulator.faults import FcmFault
 from tidings.simulator.fcm.devices import Devices
 from tidings.simulator.fcm.errors import (
     FrontEndError,
@@ -25,6 +24,7 @@ from tidings.simulator.fcm.errors import (
 from tidings.simulator.fcm.message import SendRequest, read_request
 from tidings.simulator.fcm.oauth import AccessTokens
 from tidings.simulator.journal import Journal
+from tidings.simulator.mail_apis.exchange import MailDesk, Reply, json_reply
 
 
 class StoredPush(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,23 +66,17 @@ async def send(
     project: FromPath[str],
     access_tokens: NamedDependency[AccessTokens],
     devices: NamedDependency[Devices],
-    faults: NamedDependency[Faults],
+    desk: NamedDependency[MailDesk],
     pushes: Pushes,
-) -> Response[dict[str, str]]:
-    """FCM HTTP v1 `projects.messages.send`."""
+) -> Response[bytes]:
+    """FCM HTTP v1 `projects.messages.send`; a fault's `match` may find the token, topic or condition."""
     access_tokens.check(request.headers.get("authorization"), project)
     asked = read_request(await request.body())
-    fault = faults.strike_fcm(asked.target)
-    if fault:
-        await asyncio.sleep(fault.latency_s)
-        if fault.drop_connection:
-            return await _hang_up(request)
-        if fault.status:
-            raise fcm_error(fault.status, retry_after=fault.retry_after)
-    name = _take(asked, project, devices, pushes)
-    if fault and fault.drop_response:
-        return await _hang_up(request)
-    return Response({"name": name})
+
+    def take() -> Reply:
+        return json_reply(200, {"name": _take(asked, project, devices, pushes)})
+
+    return await desk.serve(request, FcmFault, [asked.target], refuse=_fault_error, take=take)
 
 
 def _take(asked: SendRequest, project: str, devices: Devices, pushes: Journal[StoredPush]) -> str:
@@ -97,9 +91,5 @@ def _take(asked: SendRequest, project: str, devices: Devices, pushes: Journal[St
     return name
 
 
-async def _hang_up(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
-    transport: asyncio.WriteTransport = request.state.transport
-    transport.abort()
-    # The server notices on the loop's next turn; from then on it discards the answer.
-    await asyncio.sleep(0)
-    return Response({})
+def _fault_error(fault: FcmFault, status: int) -> Exception:
+    return fcm_error(status, retry_after=fault.retry_after)

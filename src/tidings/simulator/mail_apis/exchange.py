@@ -123,7 +123,7 @@ class MailDesk:
         kind: type[F],
         recipients: Sequence[str],
         *,
-        refuse: Callable[[F, int], ApiError],
+        refuse: Callable[[F, int], Exception],
         take: Callable[[], Reply],
     ) -> Response[bytes]:
         """Answer a request that is in order, as the fault in force wants it.
@@ -131,7 +131,7 @@ class MailDesk:
         `refuse` makes the provider's error for a fault and its status; `take` keeps the email.
 
         Raises:
-            ApiError: the fault's, or one of `take`.
+            Exception: the fault's, or one of `take`.
         """
         fault = self._faults.strike(kind, recipients)
         if fault is None:
