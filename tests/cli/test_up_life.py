@@ -9,11 +9,13 @@ import pytest
 from support.commands import free_port_base, run_command, up_arguments
 from support.polling import eventually
 from support.servers import create_database
-from support.stack import Stack
+from support.stack import QUICK_RETRIES, Stack
 
 pytestmark = pytest.mark.journey
 
 GONE_SECONDS = 10.0
+SMTP_OFFSET = 26
+"""The port of the simulator's SMTP server, after the first port."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -53,6 +55,23 @@ async def test_killed_supervisor(home: Path) -> None:
         assert (await again.notification(sent["id"]))["status"] == "sent"
     finally:
         await again.stop()
+
+
+async def test_a_provider_that_is_down(home: Path, tmp_path: Path) -> None:
+    """What a service can do without keeps nothing from starting: it is named, and another provider sends."""
+    base = free_port_base()
+    relay = '[providers.{name}]\nkind = "smtp"\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\n'
+    ways = relay.format(name="away", port=1) + relay.format(name="here", port=base + SMTP_OFFSET)
+    file = tmp_path / "providers.toml"
+    file.write_text(ways, encoding="utf-8")
+    env = {**QUICK_RETRIES, "TIDINGS_EMAIL_PROVIDERS_FILE": str(file)}
+    stack = await Stack.start(home, port_base=base, env=env)
+    try:
+        assert "email starts all the same: away: " in stack.output
+        sent = await stack.wait_settled(await stack.accept())
+        assert (sent["status"], sent["timeline"][-1]["provider"]) == ("sent", "here")
+    finally:
+        await stack.stop()
 
 
 async def test_wrong_setting(home: Path) -> None:

@@ -336,3 +336,23 @@ async def test_reading_is_not_writing(
             await stranger.get("/suppressions"),
         ]
     assert [answer.status_code for answer in answers] == [200, 403, 403, 403, 401]
+
+
+async def test_addresses_are_checked_before_they_are_written_to(users: httpx.AsyncClient) -> None:
+    """Of several addresses those on the list are told, as they were given, and none whose entry expired."""
+    bounced, expired, unknown = fresh_address(), fresh_address(), fresh_address()
+    await suppress(users, email=bounced, reason="hard_bounce")
+    await suppress(users, email=expired, expires_at=soon(milliseconds=20))
+    asked = {"emails": [bounced.upper(), expired, unknown]}
+
+    async def told() -> list[str]:
+        answer = await users.post("/suppressions/check", json=asked)
+        assert answer.status_code == 200, answer.text
+        found: list[str] = answer.json()["suppressed"]
+        return found
+
+    async def only_the_bounced() -> bool:
+        return await told() == [bounced.upper()]
+
+    assert bounced.upper() in await told()
+    await eventually(only_the_bounced)

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from time import monotonic
 from typing import Any
 
 from tidings.cli.engines.postgres import Postgres
@@ -18,6 +19,8 @@ from tidings.cli.running import EXIT_SETTINGS
 from tidings.cli.supervisor import Child, Supervised, stop_all
 
 READY_SECONDS = 60.0
+WARN_SECONDS = 5.0
+"""How long what a service can do without, such as one of several providers, may take to be there."""
 ASK_EVERY = 0.03
 KILL_AFTER = STOP_SECONDS + 2.0
 ENGINE_KILL_AFTER = 15.0
@@ -74,7 +77,7 @@ class Stack:
         await self._until_ready(name, engine.answers)
 
     async def start_service(self, name: str, environment: Mapping[str, str]) -> None:
-        """Start a service and wait until it is ready.
+        """Start a service and wait until it is ready, or lacks only what it can do without.
 
         Raises:
             CannotContinue: it is not ready within a minute.
@@ -84,9 +87,16 @@ class Stack:
         def spawn() -> Coroutine[Any, Any, Child]:
             return self._forks.start(name, environment, log)
 
+        patient_until = monotonic() + WARN_SECONDS
+
         async def passes() -> bool:
             health = await ask_health(self._ports.host, self._ports.http[name])
-            return health is not None and health.status == "pass"
+            if health is None or health.status != "warn":
+                return health is not None and health.status == "pass"
+            if monotonic() < patient_until:
+                return False
+            self._say(f"{name} starts all the same: {health.faults}")
+            return True
 
         self._services[name] = Supervised(name, spawn, self)
         self._keep(self._services[name])

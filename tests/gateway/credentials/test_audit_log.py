@@ -76,12 +76,14 @@ async def test_pages_and_filters(fresh: httpx.AsyncClient) -> None:
         ({"since": "2026-01-01T00:00:00"}, 422, "invalid_request"),
         ({"since": "yesterday"}, 422, "invalid_request"),
         ({"limit": "201"}, 422, "invalid_request"),
+        ({"actor": "nul\0"}, 422, "invalid_request"),
+        ({"action": "nul\0"}, 422, "invalid_request"),
     ],
 )
 async def test_a_question_that_does_not_fit(
     gateway: httpx.AsyncClient, params: dict[str, str], status: int, code: str
 ) -> None:
-    """A moment needs its offset, and a cursor comes from a page."""
+    """A moment needs its offset, a cursor comes from a page, and U+0000 is in no entry."""
     assert told(await gateway.get(LOG, params=params)) == (status, code)
 
 

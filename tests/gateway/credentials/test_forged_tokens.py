@@ -166,6 +166,12 @@ async def test_a_token_changed_anywhere(gateway: httpx.AsyncClient, mint: Mint) 
         assert (await ask(gateway, changed)).status_code == 401, position
 
 
+@pytest.mark.parametrize("end", [-1, -2, -86])
+async def test_a_token_that_was_cut_off(gateway: httpx.AsyncClient, mint: Mint, end: int) -> None:
+    """What is left of an access token is refused as one, and not as the token of a service."""
+    assert told(await ask(gateway, mint.token()[:end])) == (401, "invalid_token")
+
+
 def hmac_token(claims: dict[str, Any], secret: bytes, header: dict[str, str]) -> str:
     """A token signed with HS256, without the library's own guard against doing this."""
     parts = [json.dumps(part).encode() for part in ({"alg": "HS256", **header}, claims)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="As the API answers.")
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, in the words of the API.")
 
 
 def limit_option(default: int, most: int) -> Callable[[Command], Command]:

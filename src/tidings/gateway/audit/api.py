@@ -12,7 +12,8 @@ from litestar.types import ControllerRouterHandler
 from tidings.contracts.audit import AuditEntries, AuditEntry
 from tidings.gateway.audit.store import AuditFilter, AuditStore
 from tidings.kit.auth import requires
-from tidings.kit.errors import FieldFault, Malformed, Unprocessable
+from tidings.kit.cursors import position_of
+from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 
@@ -26,11 +27,16 @@ EXAMPLE = AuditEntry(
     correlation_id="88993409737560190fdf6253468d2195",
 )
 
+# U+0000 cannot be stored, so no entry can hold it, and PostgreSQL does not even compare with it.
+_NAME = r"^[^\x00]*$"
+
 Actor = Annotated[
-    str | None, QueryParameter(description="entries of this API key (its id) or service", max_length=100)
+    str | None,
+    QueryParameter(pattern=_NAME, description="entries of this API key (its id) or service", max_length=100),
 ]
 Action = Annotated[
-    str | None, QueryParameter(description="entries of this kind, for example `api_key.revoked`")
+    str | None,
+    QueryParameter(pattern=_NAME, description="entries of this kind, for example `api_key.revoked`"),
 ]
 Since = Annotated[datetime | None, QueryParameter(description="entries from this moment on, with its offset")]
 Cursor = Annotated[str | None, QueryParameter(description="the `next_cursor` of the page before")]
@@ -66,18 +72,10 @@ async def list_entries(
         raise Unprocessable(
             f"The request does not fit: {fault.message}", code="invalid_request", errors=[fault]
         )
-    before = _as_cursor(cursor) if cursor is not None else None
     wanted = AuditFilter(actor=actor, action=action, since=since)
-    found = await audit_store.page(wanted, before=before, limit=limit + 1)
+    found = await audit_store.page(wanted, before=position_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return AuditEntries(entries=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
 
 ROUTES: list[ControllerRouterHandler] = [list_entries]
-
-
-def _as_cursor(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error

@@ -5,7 +5,7 @@ from uuid import UUID
 from tidings.contracts.callbacks import CallbackEndpoint
 from tidings.gateway.callbacks.store import EndpointStore
 from tidings.kit.auth import EVERYTHING, Principal
-from tidings.kit.errors import Malformed, NotFound
+from tidings.kit.errors import NotFound
 
 
 def owner_for(principal: Principal) -> str | None:
@@ -35,18 +35,6 @@ def endpoint_of(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise unknown(text) from error
-
-
-def position_of(cursor: str | None) -> UUID | None:
-    """Where the page before ended; None for the first page.
-
-    Raises:
-        Malformed: no page gave this cursor.
-    """
-    try:
-        return UUID(cursor) if cursor is not None else None
-    except ValueError as error:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error
 
 
 def unknown(endpoint_id: object) -> NotFound:

@@ -18,13 +18,14 @@ from tidings.contracts.callbacks import (
     NewCallbackEndpoint,
 )
 from tidings.gateway.callbacks import examples
-from tidings.gateway.callbacks.access import endpoint_of, found_for, owner_for, position_of, unknown
+from tidings.gateway.callbacks.access import endpoint_of, found_for, owner_for, unknown
 from tidings.gateway.callbacks.addresses import check_address
 from tidings.gateway.callbacks.delivery_api import DELIVERY_ROUTES
 from tidings.gateway.callbacks.running import Callbacks
 from tidings.gateway.callbacks.signing import new_secret
 from tidings.gateway.callbacks.store import MOST_ENDPOINTS
 from tidings.kit.auth import Principal, requires
+from tidings.kit.cursors import position_of
 from tidings.kit.errors import Conflict
 from tidings.kit.examples import example_of
 from tidings.kit.ids import now
@@ -80,8 +81,9 @@ async def list_endpoints(
     request: Asking, callbacks: Using, cursor: Cursor = None, limit: Limit = 50
 ) -> CallbackEndpoints:
     """The API key's own endpoints, and how they do; with the scope `*` everyone's."""
-    before = position_of(cursor)
-    found = await callbacks.endpoints.page(owner_for(request.user), before=before, limit=limit + 1)
+    found = await callbacks.endpoints.page(
+        owner_for(request.user), before=position_of(cursor), limit=limit + 1
+    )
     more = len(found) > limit
     return CallbackEndpoints(endpoints=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 

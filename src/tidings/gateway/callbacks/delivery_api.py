@@ -20,10 +20,11 @@ from tidings.contracts.callbacks import (
     Recovery,
 )
 from tidings.gateway.callbacks import examples
-from tidings.gateway.callbacks.access import found_for, position_of, unknown
+from tidings.gateway.callbacks.access import found_for, unknown
 from tidings.gateway.callbacks.outbox import endpoint_body
 from tidings.gateway.callbacks.running import Callbacks
 from tidings.kit.auth import Principal, requires
+from tidings.kit.cursors import position_of
 from tidings.kit.errors import Conflict, FieldFault, Unprocessable
 from tidings.kit.examples import example_of
 from tidings.kit.ids import new_id
@@ -59,9 +60,10 @@ async def list_deliveries(
     limit: Limit = 50,
 ) -> CallbackDeliveries:
     """Events of the last 30 days, each with what the endpoint answered and how long it took."""
-    before = position_of(cursor)
     endpoint = await found_for(request.user, callbacks.endpoints, endpoint_id)
-    found = await callbacks.deliveries.page(endpoint.id, status=status, before=before, limit=limit + 1)
+    found = await callbacks.deliveries.page(
+        endpoint.id, status=status, before=position_of(cursor), limit=limit + 1
+    )
     more = len(found) > limit
     return CallbackDeliveries(
         deliveries=found[:limit], next_cursor=str(found[limit - 1].id) if more else None

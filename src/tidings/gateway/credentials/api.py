@@ -24,7 +24,8 @@ from tidings.gateway.credentials.checking import ApiKeys as KeyChecks
 from tidings.gateway.credentials.managing import KeyManagement, issued
 from tidings.gateway.credentials.store import KeyStore
 from tidings.kit.auth import Principal, requires
-from tidings.kit.errors import Malformed, NotFound
+from tidings.kit.cursors import position_of
+from tidings.kit.errors import NotFound
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 
@@ -84,8 +85,7 @@ async def list_keys(
     key_store: NamedDependency[KeyStore], cursor: Cursor = None, limit: Limit = 50
 ) -> ApiKeys:
     """All keys, also those that are revoked or have expired, without their secrets."""
-    before = _as_cursor(cursor) if cursor is not None else None
-    found = await key_store.page(before=before, limit=limit + 1)
+    found = await key_store.page(before=position_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return ApiKeys(api_keys=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
@@ -161,10 +161,3 @@ async def check_key(data: JSONBody[KeyCheck], api_keys: NamedDependency[KeyCheck
 
 
 ROUTES: list[ControllerRouterHandler] = [create_key, list_keys, read_key, rotate_key, revoke_key, check_key]
-
-
-def _as_cursor(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error

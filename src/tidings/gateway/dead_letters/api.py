@@ -20,12 +20,13 @@ from tidings.contracts.dead_letters import (
     is_narrow,
 )
 from tidings.gateway.dead_letters import examples
-from tidings.gateway.dead_letters.asking import BY_QUERY, cursor_of, letter_id_of
+from tidings.gateway.dead_letters.asking import BY_QUERY, letter_id_of
 from tidings.gateway.dead_letters.reading import DeadLetterReader
 from tidings.gateway.dead_letters.replaying import Replayer, Terms
 from tidings.gateway.dead_letters.revising import Reviser
 from tidings.gateway.dead_letters.store import DeadLetterStore
 from tidings.kit.auth import Principal, requires
+from tidings.kit.cursors import position_of
 from tidings.kit.errors import Unprocessable
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
@@ -65,8 +66,7 @@ async def list_dead_letters(
     wanted: Wanted, dead_letters: Letters, cursor: Cursor = None, limit: Limit = 50
 ) -> DeadLetters:
     """Those to which every filter given applies."""
-    before = cursor_of(cursor) if cursor is not None else None
-    found = await dead_letters.page(wanted, before=before, limit=limit + 1)
+    found = await dead_letters.page(wanted, before=position_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return DeadLetters(dead_letters=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 

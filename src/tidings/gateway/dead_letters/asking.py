@@ -1,4 +1,4 @@
-"""How requests name dead letters: a filter in the query, an id in the path, a cursor."""
+"""How requests name dead letters: a filter in the query, an id in the path."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from tidings.contracts.codes import Channel, Reason
 from tidings.contracts.dead_letters import DeadLetterFilter
 from tidings.gateway.dead_letters.revising import unknown_dead_letter
-from tidings.kit.errors import Malformed, NotFound
+from tidings.kit.errors import NotFound
 
 _NAME = r"^[\w.-]{1,100}(?!\n)$"
 
@@ -87,15 +87,3 @@ def job_id_of(text: str) -> UUID:
 def unknown_job(job_id: UUID | str) -> NotFound:
     """The error for an id that no replay job has."""
     return NotFound(f"There is no replay job {job_id}", code="unknown_replay")
-
-
-def cursor_of(text: str) -> UUID:
-    """Where the page before ended.
-
-    Raises:
-        Malformed: no page gave this cursor.
-    """
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error

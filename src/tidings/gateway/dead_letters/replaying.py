@@ -124,11 +124,7 @@ class Replayer:
 
     def _hand_over(self, replays: Sequence[Replay]) -> None:
         for one in replays:
-            row = one.row
-            message = row.message
-            self._dispatcher.hand_over(
-                Dispatch(message.notification_id, message.channel, row.body, row.headers)
-            )
+            self._dispatcher.hand_over(Dispatch.of(one.row))
         REPLAYS.labels("replayed").inc(len(replays))
 
 

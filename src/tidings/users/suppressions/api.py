@@ -14,16 +14,19 @@ from tidings.contracts.users import (
     NewSuppression,
     SuccessReport,
     Suppression,
+    SuppressionCheck,
+    SuppressionFindings,
     SuppressionReason,
     Suppressions,
 )
 from tidings.kit.auth import requires
-from tidings.kit.errors import Malformed, NotFound
+from tidings.kit.cursors import position_of
+from tidings.kit.errors import NotFound
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 from tidings.users.suppressions.rules import checked_suppression, with_normal_email
 from tidings.users.suppressions.store import SuppressionFilter, SuppressionStore
-from tidings.users.validation import uuid_of
+from tidings.users.validation import refuse, unstorable, uuid_of
 
 READ = [requires("users:read")]
 WRITE = [requires("users:write")]
@@ -69,8 +72,7 @@ async def list_suppressions(
 ) -> Suppressions:
     """Entries of the suppression list, newest first."""
     wanted = with_normal_email(SuppressionFilter(email=email, token=token, reason=reason, expired=expired))
-    before = _as_cursor(cursor) if cursor is not None else None
-    found = await suppression_store.page(wanted, before=before, limit=limit + 1)
+    found = await suppression_store.page(wanted, before=position_of(cursor), limit=limit + 1)
     more = len(found) > limit
     return Suppressions(suppressions=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
@@ -123,16 +125,30 @@ async def report_success(data: JSONBody[SuccessReport], suppression_store: Store
     await suppression_store.clear_presumed_dead(with_normal_email(data).email)
 
 
+@post(
+    "/suppressions/check",
+    status_code=200,
+    guards=READ,
+    tags=TAGS,
+    summary="Ask which addresses must not be written to",
+    operation_class=example_of(
+        request=SuppressionCheck(emails=["ada@example.com", "bob@example.com"]),
+        answer=SuppressionFindings(suppressed=["ada@example.com"]),
+    ),
+    responses=refusals({422: INVALID}),
+)
+async def check_suppressions(
+    data: JSONBody[SuppressionCheck], suppression_store: Store
+) -> SuppressionFindings:
+    """Those of the addresses that are on the list, as they were given. Case makes no difference."""
+    refuse(unstorable(data))
+    return SuppressionFindings(suppressed=await suppression_store.among(data.emails))
+
+
 ROUTES: list[ControllerRouterHandler] = [
+    check_suppressions,
     list_suppressions,
     add_suppression,
     remove_suppression,
     report_success,
 ]
-
-
-def _as_cursor(text: str) -> UUID:
-    parsed = uuid_of(text)
-    if parsed is None:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor")
-    return parsed

@@ -1,5 +1,6 @@
 """All SQL about the suppression list."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from uuid import UUID
 
@@ -32,6 +33,13 @@ _ADD_EMAIL = _ADD % "lower(email), reason"
 _ADD_TOKEN = _ADD % "token_sha256, reason"
 
 _PAGE = f"select {_FIELDS} from suppressions where %s order by id desc limit $1"  # noqa: S608 - the same
+_AMONG = """
+    select asked.email from unnest($1::text[]) as asked (email)
+    where exists (
+        select from suppressions held
+        where lower(held.email) = lower(asked.email) and (held.expires_at is null or held.expires_at > $2)
+    )
+"""
 _USERS_OF = """
     select id from users where lower(email) = lower($1) and erased_at is null
     union
@@ -89,6 +97,12 @@ class SuppressionStore:
         async with self._database.connection() as connection:
             rows = await connection.fetch(statement, *values)
         return [_suppression(row) for row in rows]
+
+    async def among(self, emails: Sequence[str]) -> list[str]:
+        """Those of the addresses that are on the list now, in whatever case they were given."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_AMONG, list(emails), now())
+        return [row["email"] for row in rows]
 
     async def remove(self, suppression_id: UUID) -> None:
         """Take an entry off the list; one that is not there stays away."""
