@@ -40,7 +40,7 @@ async def test_outages_throttles_and_credentials_fail_over(
     address: str,
     fault: dict[str, Any],
 ) -> None:
-    """What the next provider can do, it does, in the same attempt."""
+    """What the next provider can do, it does, in the same attempt; the words of the first are kept."""
     message = new_message()
     await misbehave(simulator, fault)
     async with open_desk(ways(smtp("one", simulator), smtp("two", second))) as desk:
@@ -48,6 +48,7 @@ async def test_outages_throttles_and_credentials_fail_over(
         assert await desk.deliver(message, redelivered=True) == Acknowledge()
     event = await reports.settled(message.notification_id)
     assert (event.status, event.attempt, event.provider) == (Status.SENT, 1, "two")
+    assert "[after one: " in (event.detail or "")
     assert await emails_to(simulator, address) == []
     assert len(await emails_to(second, address)) == 1
 

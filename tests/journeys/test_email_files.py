@@ -150,6 +150,20 @@ async def test_copies_and_headers(world: EmailWorld, priority: str) -> None:
     assert bcc.encode() not in await world.raw(email["id"])
 
 
+async def test_copies_that_nobody_gets(world: EmailWorld) -> None:
+    """A copy for an address on the suppression list, or of the sandbox, is left out; the others are sent."""
+    address, cc, bcc = someone(), someone(), someone()
+    listed = {"email": cc.upper(), "reason": "hard_bounce"}
+    suppressed = await world.stack.http.post(f"{world.stack.gateway}/v1/suppressions", json=listed)
+    assert suppressed.status_code == 201, suppressed.text
+    copies = {"cc": [cc, "delivered@simulator.tidings.test"], "bcc": [bcc]}
+    sent = await world.send(address, email=copies)
+    assert (await world.stack.wait_settled(sent))["status"] == "sent"
+    email = await world.email_to(address)
+    assert sorted(email["to"]) == sorted([address, bcc])
+    assert "Cc" not in email["headers"]
+
+
 async def test_one_click_unsubscribing(world: EmailWorld) -> None:
     """The header of what can be switched off works with one POST; what is required has no such header."""
     news, receipt = await world.template(), await world.template(category="transactional")

@@ -11,6 +11,8 @@ from tidings.contracts.users import (
     Contacts,
     NewSuppression,
     SuccessReport,
+    SuppressionCheck,
+    SuppressionFindings,
     SuppressionReason,
 )
 from tidings.kit.batching import Batcher
@@ -62,6 +64,16 @@ class UsersClient:
         fitting = source.replace("\0", "")[:SOURCE_CHARACTERS]  # often a provider's own words
         new = NewSuppression(email=email, token=token, reason=reason, source=fitting)
         await self._http.call("POST", "/suppressions", body=new, attempts=3)
+
+    async def suppressed(self, emails: Sequence[str]) -> frozenset[str]:
+        """Those of up to 100 addresses that are on the suppression list, for whatever reason.
+
+        Raises:
+            RemoteUnavailable: the user service does not answer.
+        """
+        query = SuppressionCheck(emails=list(emails))
+        answer = await self._http.call("POST", "/suppressions/check", body=query, attempts=3)
+        return frozenset(answer.read(SuppressionFindings).suppressed)
 
     async def succeeded(self, email: str) -> None:
         """Report that an address took a message, which ends what it was only presumed dead for.

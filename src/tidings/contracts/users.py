@@ -249,6 +249,18 @@ class SuccessReport(Incoming, frozen=True, kw_only=True):
     email: EmailAddress
 
 
+class SuppressionCheck(Incoming, frozen=True, kw_only=True):
+    """Addresses that are about to be written to."""
+
+    emails: Annotated[list[EmailAddress], Meta(max_length=100)]
+
+
+class SuppressionFindings(Outgoing, frozen=True, kw_only=True):
+    """Those of the addresses that must not be written to, as they were given."""
+
+    suppressed: list[str]
+
+
 class User(Outgoing, frozen=True, kw_only=True):
     """A person, with preferences and devices. After `erased_at` nothing personal is left."""
 

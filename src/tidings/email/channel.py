@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from tidings.client.http import RemoteProblem, RemoteUnavailable
 from tidings.client.users import UsersClient
 from tidings.contracts.codes import Channel, Reason
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Contact, SuppressionReason
+from tidings.delivery.directory import service_down
 from tidings.delivery.outcome import Failed, Refused, Retry
 from tidings.email.attachments import Attachments
 from tidings.email.letter import EmailParcel, EmailProvider, Letter
@@ -54,10 +56,13 @@ class EmailChannel:
         email = self._renderer.email(template, message.variables, locales, provided)
         if email is None:
             return None
-        if message.email is None or not message.email.attachments:
+        if message.email is None:
             return Letter(email)
         files = await self._attachments.load(message.email)
-        return Letter(email, files) if isinstance(files, tuple) else files
+        left_out = await self._left_out([*message.email.cc, *message.email.bcc])
+        if not isinstance(files, tuple):
+            return files
+        return left_out if isinstance(left_out, Retry) else Letter(email, files, left_out)
 
     async def recipient_refused(self, parcel: EmailParcel, refused: Refused) -> None:
         """Put the address on the suppression list, if the server is sure that it is dead.
@@ -70,3 +75,13 @@ class EmailChannel:
             await self._users.suppress(
                 email=parcel.target, reason=SuppressionReason.HARD_BOUNCE, source=source
             )
+
+    async def _left_out(self, copies: Sequence[str]) -> frozenset[str] | Retry:
+        """The copies that nobody gets: what is on the suppression list, and the sandbox's addresses."""
+        if not copies:
+            return frozenset()
+        try:
+            suppressed = await self._users.suppressed(copies)
+        except (RemoteUnavailable, RemoteProblem) as error:
+            return service_down("users", error)
+        return suppressed | frozenset(filter(is_magic, copies))

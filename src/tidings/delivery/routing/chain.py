@@ -7,6 +7,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Generic, TypeGuard
 
+from msgspec import structs
 from prometheus_client import Counter, Histogram
 
 from tidings.contracts.codes import ErrorOwner, WhenAmbiguous
@@ -100,7 +101,7 @@ class Chain(Generic[Content, Target]):
                 continue
             answer = await self._ask(route, turn, parcel, claim)
             if isinstance(answer, Taken):
-                return answer
+                return _with_detours(answer, refusals)
             refusals.append(answer)
             if not _moves_on(answer, when_ambiguous):
                 break
@@ -173,6 +174,14 @@ def summary(refusals: Sequence[Refused]) -> Refused:
     rank = (ErrorOwner.AMBIGUOUS, ErrorOwner.OUTAGE, ErrorOwner.THROTTLE, ErrorOwner.CREDENTIAL)
     chosen = min(refusals, key=lambda refused: rank.index(refused.owner))
     return replace(chosen, detail=said, retry_after=min(waits, default=None))
+
+
+def _with_detours(taken: Taken, refusals: Sequence[Refused]) -> Taken:
+    """With what the providers before it said: the timeline is to hold everybody's words."""
+    if not refusals:
+        return taken
+    said = "; ".join(f"{refused.provider}: {refused.detail}" for refused in refusals)
+    return structs.replace(taken, detail=f"{taken.detail or ''} [after {said}]".strip()[:DETAIL_CHARS])
 
 
 def _is_ambiguous(answer: Answer) -> TypeGuard[Refused]:

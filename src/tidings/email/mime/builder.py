@@ -4,14 +4,12 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from tidings.contracts.messages import EmailParts
 from tidings.email.dkim import DkimSigner
-from tidings.email.letter import EmailParcel
+from tidings.email.letter import EmailParcel, parts_of
 from tidings.email.mime.entities import Headers, content_entity
 from tidings.email.mime.fields import custom, mailbox, unstructured
 from tidings.kit.email_headers import ascii_address
 
-_NOTHING_ELSE: Final = EmailParts()
 _ONE_CLICK: Final = ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 _AUTO_SUBMITTED: Final = ("Auto-Submitted", "auto-generated")
 _MIME_VERSION: Final = ("MIME-Version", "1.0")
@@ -53,7 +51,7 @@ class MimeBuilder:
 
     def _headers(self, parcel: EmailParcel) -> Headers:
         message = parcel.message
-        parts = message.email or _NOTHING_ELSE
+        parts = parts_of(parcel)
         headers = [
             self._from,
             ("To", mailbox(parcel.contact.name or "", ascii_address(parcel.target))),
@@ -80,7 +78,7 @@ def addresses(parcel: EmailParcel) -> list[str]:
     Raises:
         UnicodeError: one of them cannot be used.
     """
-    parts = parcel.message.email or _NOTHING_ELSE
+    parts = parts_of(parcel)
     return list(dict.fromkeys(map(ascii_address, (parcel.target, *parts.cc, *parts.bcc))))
 
 

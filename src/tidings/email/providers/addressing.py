@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from tidings.contracts.messages import EmailParts
-from tidings.email.letter import EmailParcel
+from tidings.email.letter import EmailParcel, parts_of
 from tidings.email.mime import message_id
 from tidings.email.references import write_reference
 from tidings.email.return_path import ReturnPath
@@ -13,7 +12,6 @@ from tidings.kit.email_headers import CONTROLS, UnusableAddress, ascii_address, 
 
 _CONTROL_RUN = re.compile(f"[{CONTROLS}]+")
 _NEEDS_QUOTES = re.compile(r"[()<>\[\]:;@\\,.\"]")
-_NO_PARTS = EmailParts()
 
 
 class Unaddressable(ValueError):
@@ -79,11 +77,6 @@ def sender_mailbox(sender: str) -> Mailbox:
     """
     name, address = parseaddr(sender)
     return Mailbox(_one_line(name), ascii_address(address))
-
-
-def parts_of(parcel: EmailParcel) -> EmailParts:
-    """What this one email has beside its template's words."""
-    return parcel.message.email or _NO_PARTS
 
 
 def subject_of(parcel: EmailParcel) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from tidings.contracts.codes import ErrorOwner
 from tidings.delivery.channel import BeforeBody
 from tidings.delivery.outcome import Answer, Refused, Taken
-from tidings.email.letter import EmailParcel
+from tidings.email.letter import EmailParcel, parts_of
 from tidings.email.providers.addressing import (
     Unaddressable,
     further_headers,
     own_message_id,
-    parts_of,
     recipients,
     subject_of,
 )

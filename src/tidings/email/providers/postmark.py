@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 
 from tidings.contracts.codes import ErrorOwner
-from tidings.email.letter import EmailParcel, File
+from tidings.email.letter import EmailParcel, File, parts_of
 from tidings.email.providers.addressing import (
     further_headers,
     own_message_id,
-    parts_of,
     recipients,
     reference_of,
     sender_mailbox,

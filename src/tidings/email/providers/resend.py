@@ -11,10 +11,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidings.contracts.codes import ErrorOwner
-from tidings.email.letter import EmailParcel, File
+from tidings.email.letter import EmailParcel, File, parts_of
 from tidings.email.providers.addressing import (
     further_headers,
-    parts_of,
     recipients,
     reference_of,
     sender_mailbox,
