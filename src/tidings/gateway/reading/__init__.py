@@ -1,0 +1,1 @@
+"""Looking through notifications, and following what becomes of them."""
