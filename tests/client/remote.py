@@ -95,7 +95,7 @@ async def running_server() -> AsyncIterator[RemoteServer]:
 
     @route(
         ["/", "/{rest:path}"],
-        http_method=["GET", "POST", "PUT", "DELETE"],
+        http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
         status_code=200,
         include_in_schema=False,
     )

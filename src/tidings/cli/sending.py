@@ -11,7 +11,7 @@ from rich.table import Table
 from tidings.cli.answers import explained
 from tidings.cli.errors import CannotContinue
 from tidings.cli.target import Target
-from tidings.client.gateway import GatewayClient
+from tidings.client.sdk import Tidings
 from tidings.contracts.codes import Status
 from tidings.contracts.notifications import NewNotification, Notification
 
@@ -44,12 +44,12 @@ async def send(target: Target, notification: NewNotification, *, wait: float | N
         CannotContinue: refused, no answer, or not settled in time.
     """
     with explained(target.url):
-        async with GatewayClient.open(target.url, target.api_key) as gateway:
-            accepted = await gateway.send(notification)
+        async with Tidings(target.url, target.api_key) as tidings:
+            accepted = await tidings.notifications.send(notification)
             if wait is None:
                 Console().out(str(accepted.id), highlight=False)
                 return True
-            settled = await _follow(gateway, accepted.id, wait)
+            settled = await _follow(tidings, accepted.id, wait)
     show(settled)
     return settled.status in SUCCEEDED
 
@@ -61,8 +61,8 @@ async def fetch(target: Target, notification_id: UUID) -> Notification:
         CannotContinue: it is not known, or there is no answer.
     """
     with explained(target.url):
-        async with GatewayClient.open(target.url, target.api_key) as gateway:
-            return await gateway.notification(notification_id)
+        async with Tidings(target.url, target.api_key) as tidings:
+            return await tidings.notifications.read(notification_id)
 
 
 def show(notification: Notification) -> None:
@@ -81,12 +81,12 @@ def show(notification: Notification) -> None:
     console.print(table, highlight=False)
 
 
-async def _follow(gateway: GatewayClient, notification_id: UUID, seconds: float) -> Notification:
+async def _follow(tidings: Tidings, notification_id: UUID, seconds: float) -> Notification:
     console = Console(stderr=True)
     started = monotonic()
     with console.status("accepted") as line:
         while True:
-            found = await gateway.notification(notification_id)
+            found = await tidings.notifications.read(notification_id)
             if found.settled:
                 return found
             if monotonic() - started > seconds:

@@ -7,7 +7,9 @@ from uuid import UUID
 import msgspec
 
 from tidings.client.http import ServiceHttp, open_session
+from tidings.client.paging import each
 from tidings.contracts.dead_letters import (
+    DeadLetter,
     DeadLetterDetail,
     DeadLetterFilter,
     DeadLetterGroups,
@@ -42,6 +44,11 @@ class DeadLettersClient:
         """A client with kept connections to the gateway at `url`."""
         async with open_session() as session:
             yield cls(ServiceHttp(session, url, lambda: api_key, seconds=SECONDS))
+
+    def find(self, wanted: DeadLetterFilter | None = None) -> AsyncIterator[DeadLetter]:
+        """All that fit, newest first, asked for page by page as they are taken."""
+        filters = _query(wanted or DeadLetterFilter())
+        return each(self._http, DeadLetters, PATH, lambda page: page.dead_letters, **filters)
 
     async def page(
         self, wanted: DeadLetterFilter, *, cursor: str | None = None, limit: int = 50

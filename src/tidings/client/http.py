@@ -12,7 +12,7 @@ import msgspec
 import stamina
 
 from tidings.kit.breaker import Breaker
-from tidings.kit.errors import Problem
+from tidings.kit.errors import FieldFault, Problem
 from tidings.kit.telemetry import trace_headers
 
 T = TypeVar("T")
@@ -22,7 +22,17 @@ BREAKER_SECONDS = 5.0
 
 
 class RemoteUnavailable(ConnectionError):
-    """The service did not answer, or not in time, or said that it cannot now; a later try may succeed."""
+    """The service did not answer, or not in time, or said that it cannot now; a later try may succeed.
+
+    `problem` is its own word, where it answered; `retry_after` is in seconds, where it asked for a wait.
+    """
+
+    def __init__(
+        self, words: str, *, problem: Problem | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(words)
+        self.problem = problem
+        self.retry_after = retry_after
 
 
 class RemoteProblem(Exception):
@@ -31,6 +41,21 @@ class RemoteProblem(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(f"{problem.detail} ({problem.code}, HTTP {problem.status})")
         self.problem = problem
+
+    @property
+    def code(self) -> str:
+        """Why, for programs: one of the codes in docs/errors.md."""
+        return self.problem.code
+
+    @property
+    def errors(self) -> list[FieldFault]:
+        """Each field at fault, where fields are."""
+        return self.problem.errors
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What finds the request in the services' logs."""
+        return self.problem.correlation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +83,9 @@ class ServiceHttp:
 
     A breaker opens after 5 failures in a row and then lets one probe through every `rest_seconds`,
     so that a dead service costs its callers nothing but the answer `RemoteUnavailable`.
+
+    With `patience`, a repeated call waits as long as the service asks (`Retry-After`), and one that would
+    have to wait for more seconds than that is not repeated. Without it the service is not asked when.
     """
 
     def __init__(
@@ -68,11 +96,13 @@ class ServiceHttp:
         *,
         seconds: float = 2.0,
         rest_seconds: float = BREAKER_SECONDS,
+        patience: float | None = None,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._credential = credential
         self._timeout = aiohttp.ClientTimeout(total=seconds)
+        self._patience = patience
         self._breaker = Breaker(failures=BREAKER_FAILURES, seconds=rest_seconds)
 
     async def call(
@@ -104,8 +134,13 @@ class ServiceHttp:
         answer = await self.call("GET", path, params=params, attempts=3)
         return answer.read(kind)
 
-    def _is_worth_repeating(self, error: Exception) -> bool:
-        return isinstance(error, RemoteUnavailable) and self._breaker.closed
+    def _is_worth_repeating(self, error: Exception) -> bool | float:
+        """Whether to repeat a call, or after how many seconds."""
+        if not (isinstance(error, RemoteUnavailable) and self._breaker.closed):
+            return False
+        if self._patience is None or error.retry_after is None:
+            return True
+        return error.retry_after if error.retry_after <= self._patience else False
 
     async def _through_breaker(
         self,
@@ -119,8 +154,11 @@ class ServiceHttp:
             raise RemoteUnavailable(f"{self._base_url} failed repeatedly; it is given a rest")
         try:
             answer = await self._request(method, path, content, params, headers)
-        except RemoteUnavailable:
-            self._breaker.failed()
+        except RemoteUnavailable as error:
+            if error.problem is not None and error.problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self._breaker.succeeded()  # it is the caller who overdoes it; the service is well
+            else:
+                self._breaker.failed()
             raise
         except RemoteProblem:
             self._breaker.succeeded()
@@ -163,8 +201,18 @@ def _checked(answer: Answer, url: str) -> Answer:
         return answer
     problem = problem_of(answer)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RemoteUnavailable(f"{url} answered {answer.status}: {problem.detail}")
+        raise RemoteUnavailable(
+            f"{url} answered {answer.status}: {problem.detail}",
+            problem=problem,
+            retry_after=_retry_after(answer),
+        )
     raise RemoteProblem(problem)
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """The wait that was asked for, where it is said in seconds, as all our services say it."""
+    said = answer.headers.get("Retry-After", "")
+    return float(said) if said.isascii() and said.isdigit() else None
 
 
 def problem_of(answer: Answer) -> Problem:
