@@ -1,13 +1,16 @@
 """What stands around the email service: the queue before it, and the simulator behind it."""
 
 import json
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from simulator.running import Simulator
+from tidings.contracts.codes import Channel
 from tidings.contracts.messages import DeliveryMessage
-from tidings.contracts.queues import EMAIL_QUEUE
+from tidings.contracts.queues import work_queue
 from tidings.kit.broker.port import Broker, Message
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -58,7 +61,8 @@ def _provider(name: str, **said: object) -> str:
 
 async def publish(broker: Broker, *messages: DeliveryMessage) -> None:
     """Publish as the gateway does."""
-    await broker.publish(
-        EMAIL_QUEUE,
-        [Message(str(one.notification_id), msgspec.json.encode(one), HEADERS) for one in messages],
-    )
+    for priority, lane in groupby(messages, attrgetter("priority")):
+        await broker.publish(
+            work_queue(Channel.EMAIL, priority),
+            [Message(str(one.notification_id), msgspec.json.encode(one), HEADERS) for one in lane],
+        )

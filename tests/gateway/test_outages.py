@@ -151,6 +151,53 @@ async def test_what_was_answered_outlives_a_power_cut(
         assert answer.status_code == 503 or again.json() == answer.json()
 
 
+async def test_without_postgresql_no_batch_is_taken(
+    on_own_postgres: httpx.AsyncClient, own_postgres: PostgresNode, new_body: NewBody
+) -> None:
+    """While PostgreSQL is away a batch is a 503 as a whole; afterwards the same one is taken."""
+    before = await stored(own_postgres)
+    batch = {"notifications": [new_body() for _ in range(600)] + [new_body(variables={})]}
+    own_postgres.stop()
+    async with asyncio.timeout(ANSWER_SECONDS):
+        answer = await on_own_postgres.post("/v1/notifications/batch", json=batch)
+    own_postgres.start()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert await stored(own_postgres) == before
+    again = (await on_own_postgres.post("/v1/notifications/batch", json=batch)).json()
+    assert (again["accepted"], again["refused"]) == (600, 1)
+    assert not any("replayed" in item for item in again["items"])
+
+
+async def test_what_was_told_of_a_batch_outlives_a_power_cut(
+    on_own_postgres: httpx.AsyncClient, own_postgres: PostgresNode, new_body: NewBody
+) -> None:
+    """PostgreSQL is killed under batches: each id that was told is there, and a repeat takes the rest."""
+    batches = [{"notifications": [new_body() for _ in range(250)]} for _ in range(8)]
+    tasks = [
+        asyncio.create_task(on_own_postgres.post("/v1/notifications/batch", json=batch)) for batch in batches
+    ]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    own_postgres.kill()
+    async with asyncio.timeout(ANSWER_SECONDS):
+        answers = await asyncio.gather(*tasks)
+    own_postgres.start()
+
+    kept = await stored(own_postgres)
+    assert set(kept.values()) == {1}
+    for batch, answer in zip(batches, answers, strict=True):
+        assert answer.status_code in {202, 503}
+        told = answer.json()["items"] if answer.status_code == 202 else []
+        problems = [item["problem"] for item in told if "problem" in item]
+        assert {(one["status"], one["code"]) for one in problems} <= {(503, "database_unavailable")}
+        assert {UUID(item["id"]) for item in told if "id" in item} <= kept.keys()
+        again = (await on_own_postgres.post("/v1/notifications/batch", json=batch)).json()
+        assert again["accepted"] == 250
+        for item in told:
+            assert "problem" in item or again["items"][item["index"]]["id"] == item["id"]
+
+
 async def test_a_postgresql_that_hangs(
     on_own_postgres: httpx.AsyncClient, own_postgres: PostgresNode, new_body: NewBody
 ) -> None:

@@ -178,6 +178,22 @@ async def test_what_is_not_there(
     assert_problem(await gateway.request(method, path), status, code)
 
 
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"request_id": "nul\0"}, 422, "invalid_request"),
+        ({"cursor": "7"}, 400, "bad_cursor"),
+        ({"cursor": ""}, 400, "bad_cursor"),
+    ],
+)
+async def test_a_search_that_cannot_be(
+    gateway: httpx.AsyncClient, params: dict[str, str], status: int, code: str
+) -> None:
+    """What no notification can have is refused, and so is a cursor that no page gave."""
+    answer = await gateway.get("/v1/notifications", params=params)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
 @pytest.mark.parametrize("key", ["k" * 258, "nul\\u0000", "\u00fc"])
 async def test_an_odd_idempotency_key(gateway: httpx.AsyncClient, new_body: NewBody, key: str) -> None:
     """A key that is too long is refused; an odd one never ends in a 500."""

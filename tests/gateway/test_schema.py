@@ -93,7 +93,8 @@ async def test_whatever_is_sent_the_answer_is_as_described(
     operations = list(schemathesis.openapi.from_dict(schema).get_all_operations())
     for result in operations:
         assert isinstance(result, Ok), result
-        if result.ok().path.startswith("/v1/"):
+        # A live feed has no end to wait for.
+        if result.ok().path.startswith("/v1/") and result.ok().path != "/v1/events":
             await asyncio.to_thread(try_operation, result.ok(), url, new_body)
 
 

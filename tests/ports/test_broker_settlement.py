@@ -34,6 +34,16 @@ async def test_any_delay(broker: Broker, queue: str, seconds: float) -> None:
     assert [delivery.attempt for delivery in script.deliveries] == [1, 2, 3]
 
 
+async def test_any_delay_on_a_brief_queue(broker: Broker, topology: Topology) -> None:
+    """A queue with the shortest waiting tier alone keeps a longer delay all the same."""
+    script = Script(Delay(0.5))
+    await broker.publish(topology.failed_queue, messages(1))
+    await broker.consume(topology.failed_queue, script, concurrency=1)
+    await eventually(lambda: len(script.deliveries) == 2)
+    assert script.times[1] - script.times[0] >= 0.5
+    assert [delivery.attempt for delivery in script.deliveries] == [1, 2]
+
+
 async def test_delayed_messages_do_not_block_others(broker: Broker, queue: str) -> None:
     """A message that waits long does not hold up one that waits shortly, nor is it in the queue's depth."""
     script = Script(Delay(3600), Delay(0.2))

@@ -46,7 +46,8 @@ class NewAttachment(Incoming, frozen=True, kw_only=True):
 class EmailOptions(Incoming, frozen=True, kw_only=True):
     """What one email has beside its template's words.
 
-    All `content` together may have 10 MiB. `headers` begin with `X-`, or are of a short list.
+    Copies to addresses on the suppression list are left out. All `content` together may have 10 MiB.
+    `headers` begin with `X-`, or are of a short list.
     """
 
     reply_to: Address | None = None

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tidings.contracts.codes import Channel
+from tidings.contracts.codes import Channel, Priority
 
 EMAIL_QUEUE = "email.queue"
 PUSH_QUEUE = "push.queue"
@@ -14,18 +14,35 @@ RECEIPTS_QUEUE = "receipts.queue"
 CALLBACKS_QUEUE = "callbacks.queue"
 FAILED_QUEUE = "failed.queue"
 
-WORK_QUEUES = {Channel.EMAIL: EMAIL_QUEUE, Channel.PUSH: PUSH_QUEUE}
+_LANES = {
+    (Channel.EMAIL, Priority.CRITICAL): "email.critical",
+    (Channel.EMAIL, Priority.NORMAL): EMAIL_QUEUE,
+    (Channel.EMAIL, Priority.BULK): "email.bulk",
+    (Channel.PUSH, Priority.CRITICAL): "push.critical",
+    (Channel.PUSH, Priority.NORMAL): PUSH_QUEUE,
+    (Channel.PUSH, Priority.BULK): "push.bulk",
+}
+WORK_QUEUES = tuple(_LANES.values())
+
+
+def work_queue(channel: Channel, priority: Priority) -> str:
+    """The queue of a channel's lane: what waits in one does not hold up another."""
+    return _LANES[channel, priority]
 
 
 class QueueSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One work queue and the routing key that leads to it."""
+    """One work queue and the routing key that leads to it.
+
+    `brief`: its messages never wait for more than a few seconds, so one waiting tier is enough for them.
+    """
 
     name: str
     routing_key: str
+    brief: bool = False
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a broker adapter declares. Delays are seconds, ascending."""
+    """Everything a broker adapter declares. Delays are seconds, ascending; the failed queue is brief."""
 
     namespace: str
     queues: tuple[QueueSpec, ...]
@@ -50,15 +67,17 @@ FINEST_TIER = 1.0
 
 
 def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
-    """The queues of Tidings, with a waiting tier for each retry delay and one for what is left over."""
+    """The queues of Tidings, with a waiting tier for each retry delay and one for what is left over.
+
+    Only deliveries keep to the schedule: whatever else is delayed waits a few seconds for a service of ours.
+    """
     return Topology(
         namespace="notifications",
         queues=(
-            QueueSpec(name=EMAIL_QUEUE, routing_key="email"),
-            QueueSpec(name=PUSH_QUEUE, routing_key="push"),
-            QueueSpec(name=STATUS_QUEUE, routing_key="status"),
-            QueueSpec(name=RECEIPTS_QUEUE, routing_key="receipts"),
-            QueueSpec(name=CALLBACKS_QUEUE, routing_key="callbacks"),
+            *(QueueSpec(name=name, routing_key=name.removesuffix(".queue")) for name in WORK_QUEUES),
+            QueueSpec(name=STATUS_QUEUE, routing_key="status", brief=True),
+            QueueSpec(name=RECEIPTS_QUEUE, routing_key="receipts", brief=True),
+            QueueSpec(name=CALLBACKS_QUEUE, routing_key="callbacks", brief=True),
         ),
         failed_queue=FAILED_QUEUE,
         delays=tuple(sorted({FINEST_TIER, *delays})),

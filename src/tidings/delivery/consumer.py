@@ -44,7 +44,7 @@ _decode = msgspec.json.Decoder(DeliveryMessage).decode
 
 
 class DeliveryConsumer:
-    """The handler of a channel's work queue."""
+    """The handler of a channel's work queues."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from tidings.client.http import RemoteUnavailable
-from tidings.contracts.codes import ErrorOwner, Reason, WhenAmbiguous
+from tidings.contracts.codes import ErrorOwner, Priority, Reason, WhenAmbiguous
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Category, Contact
@@ -40,7 +40,7 @@ History = Mapping[str, Taken | Unsure]
 class Pipeline(Generic[Content, Target]):
     """Runs one channel's deliveries. It keeps nothing between messages but its collaborators.
 
-    No more than `at_once` sends are under way, of all messages together.
+    No more than `at_once` sends are under way of each priority, of all its messages together.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Pipeline(Generic[Content, Target]):
         ledger: Ledger,
         caps: FrequencyCaps,
         links: RecipientLinks,
-        at_once: int,
+        at_once: Mapping[Priority, int],
     ) -> None:
         self._channel = channel
         self._chain = chain
@@ -62,7 +62,7 @@ class Pipeline(Generic[Content, Target]):
         self._links = links
         # Not begun, a send can neither time out while it waits for a connection, nor be left in doubt
         # when this process dies.
-        self._sending = asyncio.Semaphore(at_once)
+        self._sending = {lane: asyncio.Semaphore(places) for lane, places in at_once.items()}
 
     async def deliver(self, message: DeliveryMessage, *, first: bool) -> Attempt:
         """Try once. Unless it is the `first` time, an earlier delivery may have got anywhere."""
@@ -156,7 +156,7 @@ class Pipeline(Generic[Content, Target]):
             claim = SendClaim(
                 self._ledger, parcel.message, key, first=first, when_ambiguous=when_ambiguous, doubt=doubt
             )
-            async with self._sending:
+            async with self._sending[parcel.message.priority]:
                 return await self._send(parcel, claim, when_ambiguous, doubt)
 
         sent = {key: Sent(taken, repeated=True) for key, taken in history.items() if isinstance(taken, Taken)}

@@ -13,12 +13,12 @@ from msgspec import Meta
 from tidings.contracts.codes import Priority
 from tidings.kit.settings import SettingsError
 
-ProviderName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Step = Annotated[str, Meta(min_length=1, max_length=500)]
 
 RESERVED = frozenset({"none", "sandbox", "bounce_mailbox"})
 """Names that stand in timelines for what is in no file."""
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -84,7 +84,7 @@ def read_providers(path: Path, kinds: Any, environ: Mapping[str, str] = os.envir
         raise SettingsError(f"The providers file {path} cannot be read: {error}") from error
     try:
         return _checked(_filled_in(raw, environ), kinds)
-    except (msgspec.ValidationError, ValueError) as error:
+    except ValueError as error:
         raise SettingsError(f"The providers file {path} is malformed: {error}") from error
 
 
@@ -92,13 +92,11 @@ def _checked(raw: dict[str, Any], kinds: Any) -> Providers:  # noqa: ANN401 - as
     unknown = set(raw) - {"providers", "lanes"}
     if unknown:
         raise ValueError(f"there is no table {', '.join(sorted(unknown))}, only `providers` and `lanes`")
-    configs = msgspec.convert(
-        raw.get("providers", {}), Annotated[dict[ProviderName, kinds], Meta(min_length=1)]
-    )
-    taken = RESERVED.intersection(configs)
-    if taken:
-        raise ValueError(f"the name {', '.join(sorted(taken))} is taken by Tidings itself")
-    lanes = msgspec.convert(raw.get("lanes", {}), Lanes)
+    tables = raw.get("providers")
+    if not isinstance(tables, dict) or not tables:
+        raise ValueError("it has no table `[providers.NAME]`, and there is no sending without a provider")
+    configs = {name: _config(name, table, kinds) for name, table in tables.items()}
+    lanes = _table("lanes", raw.get("lanes", {}), Lanes)
     every_one: Lane = tuple(((name, 1.0),) for name in configs)
     normal = every_one if lanes.normal is None else _lane("normal", lanes.normal, configs)
     chosen = {Priority.CRITICAL: lanes.critical, Priority.NORMAL: lanes.normal, Priority.BULK: lanes.bulk}
@@ -110,6 +108,24 @@ def _checked(raw: dict[str, Any], kinds: Any) -> Providers:  # noqa: ANN401 - as
         },
         lanes.message_seconds,
     )
+
+
+def _config(name: str, table: Any, kinds: Any) -> ProviderConfig:  # noqa: ANN401 - as above
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"`{name}` is no name for a provider: at most 40 of a-z, 0-9, `-` and `_`, and a letter first"
+        )
+    if name in RESERVED:
+        raise ValueError(f"the name {name} is taken by Tidings itself")
+    config: ProviderConfig = _table(f"providers.{name}", table, kinds)
+    return config
+
+
+def _table(name: str, table: Any, kind: Any) -> Any:  # noqa: ANN401 - as above
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"in the table `[{name}]`: {error}") from error
 
 
 def _lane(lane: str, steps: list[str], configs: Mapping[str, ProviderConfig]) -> Lane:

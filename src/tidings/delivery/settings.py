@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from tidings.client.settings import TemplatesUrl, UsersUrl
+from tidings.contracts.codes import Priority
 from tidings.contracts.queues import RETRY_DELAYS, RetryDelays
 from tidings.kit.settings import BrokerUrl, CacheUrl, HttpSettings
 
@@ -28,5 +29,31 @@ class ChannelSettings(HttpSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, le=100, description="attempts before a dead letter", examples=["8"])
     ] = 8
     concurrency: Annotated[
-        int, Meta(ge=1, le=2000, description="messages in work at once", examples=["50"])
+        int,
+        Meta(
+            ge=1,
+            le=2000,
+            description="messages of priority `normal` in work, and sends of them under way, at once",
+            examples=["50"],
+        ),
     ] = 50
+    critical_concurrency: Annotated[
+        int, Meta(ge=1, le=2000, description="the same for priority `critical`, on top", examples=["20"])
+    ] = 20
+    bulk_concurrency: Annotated[
+        int, Meta(ge=1, le=2000, description="the same for priority `bulk`, on top", examples=["20"])
+    ] = 20
+
+    @property
+    def places(self) -> dict[Priority, int]:
+        """How many messages of each lane may be in work at once; no lane takes another's places."""
+        return {
+            Priority.CRITICAL: self.critical_concurrency,
+            Priority.NORMAL: self.concurrency,
+            Priority.BULK: self.bulk_concurrency,
+        }
+
+    @property
+    def all_places(self) -> int:
+        """How many messages of all lanes together may be in work at once."""
+        return sum(self.places.values())

@@ -15,7 +15,7 @@ import tidings
 from tidings.client.http import ServiceHttp, open_session
 from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
-from tidings.contracts.queues import WORK_QUEUES, topology
+from tidings.contracts.queues import topology, work_queue
 from tidings.delivery.channel import Channel
 from tidings.delivery.consumer import DeliveryConsumer
 from tidings.delivery.directory import Directory
@@ -77,7 +77,7 @@ async def open_works(
     """Put a channel together, for as long as the block runs."""
     tokens = ServiceTokens(name, settings.service_secret)
     async with (
-        open_session(connections=settings.concurrency + FOR_SERVICES) as session,
+        open_session(connections=settings.all_places + FOR_SERVICES) as session,
         open_redis(settings.cache_url) as redis,
         open_ledger(redis) as ledger,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
@@ -113,7 +113,7 @@ def _put_together(
         ledger=collaborators.ledger,
         caps=FrequencyCaps(redis),
         links=RecipientLinks(settings.public_url, settings.service_secret),
-        at_once=settings.concurrency,
+        at_once=settings.places,
     )
     schedule = RetrySchedule(settings.retry_delays, settings.max_attempts)
     handler = DeliveryConsumer(pipeline, routes, gate, collaborators.reporter, schedule)
@@ -147,10 +147,13 @@ async def run_channel(
             optional_checks={**works.routes.checks(), "redis": ledger.ping},
             provides={"channel": works.channel, "works": works},
         )
-        queue = WORK_QUEUES[works.channel.name]
-        consumption = await broker.consume(queue, works.handler, concurrency=settings.concurrency)
+        lanes = [
+            await broker.consume(work_queue(works.channel.name, lane), works.handler, concurrency=places)
+            for lane, places in settings.places.items()
+        ]
         try:
             await serve(app, settings)
         finally:
             # In this order: what leaves the gate before the broker stops handing out comes back at once.
-            await asyncio.gather(consumption.stop(limit=settings.shutdown_seconds), works.gate.stop())
+            stops = [lane.stop(limit=settings.shutdown_seconds) for lane in lanes]
+            await asyncio.gather(*stops, works.gate.stop())

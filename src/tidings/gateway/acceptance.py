@@ -40,6 +40,7 @@ class Acceptance:
         self._commits_with_files: Batcher[Submission, Receipt] = Batcher(
             self._commit, max_size=WITH_FILES_AT_ONCE
         )
+        self._look_ups: Batcher[tuple[str, str], Receipt | None] = Batcher(self._look_up)
 
     async def accept(
         self, request: NewNotification, idempotency_key: str | None, caller: Principal, tally: Tally
@@ -93,7 +94,9 @@ class Acceptance:
         except (Unprocessable, TooManyRequests) as error:
             # What was taken stays taken for who repeats it, though its template, the time or a limit moved
             # on. Only who asks too often is not worth a query.
-            receipt = None if error.limit == "requests" else await self._store.receipt(caller.owner, key)
+            if error.limit == "requests":
+                raise
+            receipt = await self._look_ups.submit((caller.owner, key))
             if receipt is None:
                 raise
         finally:
@@ -133,10 +136,13 @@ class Acceptance:
             answers.append(receipt if fresh == receipt.fresh else _as_replay(receipt))
         return answers
 
+    async def _look_up(self, keys: list[tuple[str, str]]) -> Sequence[Receipt | None]:
+        found = await self._store.receipts(keys)
+        return [found.get(key) for key in keys]
+
     def _hand_over(self, one: Submission) -> None:
-        message = one.message
-        ACCEPTED.labels(message.channel).inc()
-        self._dispatcher.hand_over(Dispatch(message.notification_id, message.channel, one.body, one.headers))
+        ACCEPTED.labels(one.message.channel).inc()
+        self._dispatcher.hand_over(Dispatch.of(one))
 
 
 async def _fingerprint(request: NewNotification, key: str) -> bytes:

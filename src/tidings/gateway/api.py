@@ -9,17 +9,17 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.params import FromPath, HeaderParameter
 from litestar.types import ControllerRouterHandler
 
-from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
+from tidings.contracts.notifications import Accepted, NewNotification, Notification
 from tidings.gateway import examples
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
 from tidings.gateway.reading_store import ReadingStore
 from tidings.kit.auth import Principal, requires
-from tidings.kit.errors import ContentTooLarge, Forbidden, Malformed, NotFound, Problem
+from tidings.kit.errors import ContentTooLarge, Forbidden, NotFound, Problem
 from tidings.kit.problems import refusals, render_problem
 
 Accepting = NamedDependency[Acceptance]
@@ -32,9 +32,6 @@ IdempotencyKey = Annotated[
         name="Idempotency-Key", max_length=257, description="instead of `request_id`; kept for 24 hours"
     ),
 ]
-RequestId = Annotated[str | None, QueryParameter(description="only those of one `request_id`")]
-Cursor = Annotated[str | None, QueryParameter(description="the `next_cursor` of the page before")]
-Limit = Annotated[int, QueryParameter(ge=1, le=200, description="how many notifications to answer")]
 
 UNPROCESSABLE = (
     "`invalid_request`, `missing_request_id`, `unknown_user`, `unknown_template`, `template_lacks_channel`,"
@@ -114,23 +111,6 @@ async def read(notification_id: FromPath[str], reading: Reading) -> Notification
 
 
 @get(
-    "/v1/notifications",
-    guards=[requires("notifications:read")],
-    tags=["notifications"],
-    summary="Notifications, newest first",
-    responses={200: examples.PAGE_ANSWER, **refusals({422: "`invalid_request`"})},
-)
-async def search(
-    reading: Reading, request_id: RequestId = None, cursor: Cursor = None, limit: Limit = 50
-) -> Notifications:
-    """All notifications, or those of one `request_id`, without timelines."""
-    before = _as_cursor(cursor) if cursor else None
-    found = await reading.page(request_id=request_id, before=before, limit=limit + 1)
-    more = len(found) > limit
-    return Notifications(notifications=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
-
-
-@get(
     "/v1/attachments/{attachment_id:uuid}",
     guards=[requires("attachments:read"), only_services],
     media_type="application/octet-stream",
@@ -144,7 +124,7 @@ async def read_attachment(attachment_id: FromPath[UUID], attachments: Attachment
     return content
 
 
-ROUTES: list[ControllerRouterHandler] = [send, read, search, read_attachment]
+ROUTES: list[ControllerRouterHandler] = [send, read, read_attachment]
 
 
 def _as_id(text: str) -> UUID:
@@ -152,13 +132,6 @@ def _as_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise _unknown(text) from error
-
-
-def _as_cursor(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise Malformed("This cursor is not one we gave; start without it", code="bad_cursor") from error
 
 
 def _unknown(notification_id: str) -> NotFound:

@@ -17,6 +17,7 @@ from tidings.gateway.api import ROUTES
 from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.audit.api import ROUTES as AUDIT_ROUTES
 from tidings.gateway.audit.store import AuditStore
+from tidings.gateway.batching.api import BATCH_ROUTES
 from tidings.gateway.callbacks.api import CALLBACK_ROUTES
 from tidings.gateway.callbacks.running import open_callbacks
 from tidings.gateway.checking import RequestChecks
@@ -30,6 +31,10 @@ from tidings.gateway.forwarding import Forwarder, forwarding_routes
 from tidings.gateway.limits.api import LIMIT_ROUTES
 from tidings.gateway.limits.enforcing import limited, open_limits
 from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
+from tidings.gateway.reading.api import search
+from tidings.gateway.reading.event_api import EVENT_ROUTES
+from tidings.gateway.reading.feed import open_feed
+from tidings.gateway.reading.step_store import StepStore
 from tidings.gateway.reading_store import ReadingStore
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
@@ -43,6 +48,9 @@ from tidings.kit.service import build_app, run_process, serve
 
 PUBLIC_API = (
     *ROUTES,
+    search,
+    *EVENT_ROUTES,
+    *BATCH_ROUTES,
     *KEY_ROUTES,
     *TOKEN_ROUTES,
     *AUDIT_ROUTES,
@@ -101,6 +109,9 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             checks := _checks(session, tokens, services),
             limit=settings.shutdown_seconds,
         ) as dead_letters,
+        open_feed(
+            steps := StepStore(database), settings.database_url, most=settings.limit_event_streams
+        ) as feed,
     ):
         store = GatewayStore(database)
         yield build_app(
@@ -113,6 +124,8 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             provides={
                 "acceptance": Acceptance(store, dispatcher, checks),
                 "reading": ReadingStore(database),
+                "steps": steps,
+                "feed": feed,
                 "attachments": AttachmentStore(database),
                 "audit_store": AuditStore(database),
                 **credentials.provides,
@@ -124,6 +137,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
                 "engagements": Engagements(tracked, [settings.service_secret]),
                 "public_pages": PublicPages(session, settings.users_url),
             },
+            on_stop=[feed.end_streams],
         )
 
 

@@ -1,7 +1,8 @@
 """From the table to the broker: a fast path right after the commit, and a sweeper behind it.
 
 The table is the outbox. A row keeps its `dispatch_at` until the broker confirmed the message, so
-whatever dies in between, the sweeper of some gateway publishes it.
+whatever dies in between, the sweeper of some gateway publishes it. Each queue has a backlog and a task of
+its own on the fast path, so that neither a flood into one nor its refusals hold up another.
 """
 
 import asyncio
@@ -35,23 +36,27 @@ class Dispatcher:
     def __init__(self, store: GatewayStore, broker: Broker) -> None:
         self._store = store
         self._broker = broker
-        self._fresh: asyncio.Queue[Dispatch] = asyncio.Queue(BACKLOG)
+        self._fresh: dict[str, asyncio.Queue[Dispatch]] = {
+            queue: asyncio.Queue(BACKLOG) for queue in WORK_QUEUES
+        }
 
     def hand_over(self, dispatch: Dispatch) -> None:
-        """Publish soon. What does not fit into the backlog is left to the sweeper."""
-        if not self._fresh.full():
-            self._fresh.put_nowait(dispatch)
+        """Publish soon. What does not fit into the backlog of its queue is left to the sweeper."""
+        fresh = self._fresh[dispatch.queue]
+        if not fresh.full():
+            fresh.put_nowait(dispatch)
 
-    async def publish_fresh(self) -> None:
-        """The fast path, for ever: one burst of publishes for all that was committed meanwhile."""
+    async def publish_fresh(self, queue: str) -> None:
+        """The fast path to a queue, for ever: one burst of publishes for all that was committed meanwhile."""
+        fresh = self._fresh[queue]
         while True:
-            burst = [await self._fresh.get()]
-            while len(burst) < BURST and not self._fresh.empty():
-                burst.append(self._fresh.get_nowait())
+            burst = [await fresh.get()]
+            while len(burst) < BURST and not fresh.empty():
+                burst.append(fresh.get_nowait())
             try:
-                await self._publish(burst, path="fresh")
+                await self._publish(queue, burst, path="fresh")
             except (BrokerUnavailable, Unavailable) as error:
-                log.warning("dispatch_failed", count=len(burst), error=str(error))
+                log.warning("dispatch_failed", queue=queue, count=len(burst), error=str(error))
 
     async def sweep(self) -> None:
         """The slow path, for ever: once a second, publish what is due."""
@@ -74,23 +79,24 @@ class Dispatcher:
                 log.warning("cleaning_failed", error=error.detail)
 
     async def _sweep_once(self) -> int:
-        due = await self._store.lease_due(limit=BURST, lease=LEASE)
-        if not due:
-            return 0
+        """Publish the next few that are due; returns how many the broker has."""
+        by_queue: defaultdict[str, list[Dispatch]] = defaultdict(list)
+        for one in await self._store.lease_due(limit=BURST, lease=LEASE):
+            by_queue[one.queue].append(one)
+        return sum(await asyncio.gather(*(self._sweep_into(*queued) for queued in by_queue.items())))
+
+    async def _sweep_into(self, queue: str, due: Sequence[Dispatch]) -> int:
         try:
-            await self._publish(due, path="swept")
+            await self._publish(queue, due, path="swept")
         except BrokerUnavailable as error:
-            log.warning("dispatch_failed", count=len(due), error=str(error))
+            log.warning("dispatch_failed", queue=queue, count=len(due), error=str(error))
             await self._store.release([one.notification_id for one in due], after=TRY_AGAIN)
             return 0
         return len(due)
 
-    async def _publish(self, burst: Sequence[Dispatch], *, path: str) -> None:
-        by_queue: defaultdict[str, list[Message]] = defaultdict(list)
-        for one in burst:
-            message = Message(str(one.notification_id), one.body, one.headers)
-            by_queue[WORK_QUEUES[one.channel]].append(message)
-        await asyncio.gather(*(self._broker.publish(queue, messages) for queue, messages in by_queue.items()))
+    async def _publish(self, queue: str, burst: Sequence[Dispatch], *, path: str) -> None:
+        messages = [Message(str(one.notification_id), one.body, one.headers) for one in burst]
+        await self._broker.publish(queue, messages)
         await self._store.mark_queued([one.notification_id for one in burst])
         DISPATCHED.labels(path).inc(len(burst))
 
@@ -101,7 +107,11 @@ async def open_dispatcher(store: GatewayStore, broker: Broker) -> AsyncIterator[
     dispatcher = Dispatcher(store, broker)
     tasks = [
         asyncio.create_task(work)
-        for work in (dispatcher.publish_fresh(), dispatcher.sweep(), dispatcher.drop_expired_keys())
+        for work in (
+            *(dispatcher.publish_fresh(queue) for queue in WORK_QUEUES),
+            dispatcher.sweep(),
+            dispatcher.drop_expired_keys(),
+        )
     ]
     try:
         yield dispatcher

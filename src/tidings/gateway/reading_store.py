@@ -11,6 +11,7 @@ import msgspec
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.notifications import Notification, TimelineEvent
+from tidings.gateway.reading.filtering import NotificationFilter, conditions
 from tidings.kit.database import Database
 
 PROVIDERS_CLOCK = timedelta(seconds=1)
@@ -37,10 +38,19 @@ class ReadingStore:
             events = await connection.fetch(_READ_EVENTS, notification_id)
         return _notification(row, _timeline(row, events))
 
-    async def page(self, *, request_id: str | None, before: UUID | None, limit: int) -> list[Notification]:
-        """Notifications, newest first, without timelines."""
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(_READ + _PAGE, request_id, before, limit)
+    async def page(
+        self, wanted: NotificationFilter, *, before: UUID | None, limit: int
+    ) -> list[Notification]:
+        """The notifications of a filter, newest first, without timelines."""
+        where, values = conditions(wanted, before=before)
+        statement = f"{_READ} where {where} order by id desc limit {limit:d}"
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(readonly=True),
+        ):
+            # What is rare and what is common need different indexes; a plan that is kept knows neither.
+            await connection.execute("set local plan_cache_mode = force_custom_plan")
+            rows = await connection.fetch(statement, *values)
         return [_notification(row, []) for row in rows]
 
 
@@ -94,8 +104,4 @@ from notifications
 _READ_EVENTS = """
 select attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target
 from events where notification_id = $1
-"""
-_PAGE = """
-where ($1::text is null or request_id = $1) and ($2::uuid is null or id < $2)
-order by id desc limit $3
 """

@@ -87,6 +87,15 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["10000"],
         ),
     ] = 10_000
+    limit_event_streams: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="streams of events that one API key may have open at one gateway",
+            examples=["20"],
+        ),
+    ] = 20
     limit_patience: Annotated[
         float,
         Meta(

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from tidings.contracts.codes import Channel, Status
+from tidings.contracts.codes import Channel, Priority, Status
 from tidings.contracts.messages import DeliveryMessage
+from tidings.contracts.queues import work_queue
 from tidings.gateway.attachment_store import KeptFile, add_files
 from tidings.kit.database import USE_SECONDS, Connection, Database
 from tidings.kit.ids import now
@@ -62,9 +63,16 @@ class Dispatch:
     """A committed notification that the broker does not have yet."""
 
     notification_id: UUID
-    channel: Channel
+    queue: str
     body: bytes
     headers: dict[str, str]
+
+    @classmethod
+    def of(cls, row: NewRow) -> "Dispatch":
+        """What the broker gets of a row that was just committed."""
+        message = row.message
+        queue = work_queue(message.channel, message.priority)
+        return cls(message.notification_id, queue, row.body, row.headers)
 
 
 class GatewayStore:
@@ -97,11 +105,12 @@ class GatewayStore:
             for one in submissions
         ]
 
-    async def receipt(self, owner: str, key: str) -> Receipt | None:
-        """What a key of the last 24 hours was used for."""
+    async def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
+        """What `(owner, key)` pairs were used for within the last 24 hours, where they were."""
+        owners, names = [owner for owner, _ in keys], [key for _, key in keys]
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_READ_KEYS + " where k.expires_at > $3", [owner], [key], now())
-        return None if row is None else _earlier_receipt(row)
+            rows = await connection.fetch(_READ_KEYS + " where k.expires_at > $3", owners, names, now())
+        return _by_key(rows)
 
     async def mark_queued(self, ids: Sequence[UUID]) -> None:
         """The broker has them."""
@@ -112,9 +121,7 @@ class GatewayStore:
         """Committed notifications that should have been published; nobody else gets them for `lease`."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
             rows = await connection.fetch(_LEASE_DUE, now(), now() + lease, limit)
-        return [
-            Dispatch(row["id"], Channel(row["channel"]), row["body"].encode(), row["headers"]) for row in rows
-        ]
+        return [Dispatch(row["id"], _queue_of(row), row["body"].encode(), row["headers"]) for row in rows]
 
     async def release(self, ids: Sequence[UUID], *, after: timedelta) -> None:
         """Give a lease back: they could not be published, and are due again soon."""
@@ -139,10 +146,18 @@ async def add_notifications(connection: Connection, rows: Sequence[NewRow]) -> N
     await connection.execute(_INSERT_NOTIFICATIONS, *_notification_columns(rows))
 
 
+def _queue_of(row: asyncpg.Record) -> str:
+    return work_queue(Channel(row["channel"]), Priority(row["priority"]))
+
+
 async def _earlier_receipts(
     connection: Connection, taken: Sequence[Submission]
 ) -> dict[tuple[str, str], Receipt]:
     rows = await connection.fetch(_READ_KEYS, [one.owner for one in taken], [one.key for one in taken])
+    return _by_key(rows)
+
+
+def _by_key(rows: Sequence[asyncpg.Record]) -> dict[tuple[str, str], Receipt]:
     return {(row["owner"], row["key"]): _earlier_receipt(row) for row in rows}
 
 
@@ -230,7 +245,7 @@ where id in (
     select id from notifications where dispatch_at <= $1
     order by dispatch_at limit $3 for update skip locked
 )
-returning id, channel, message::text as body, headers
+returning id, channel, message ->> 'priority' as priority, message::text as body, headers
 """
 _RELEASE = "update notifications set dispatch_at = $2 where id = any($1::uuid[]) and dispatch_at is not null"
 _DROP_EXPIRED = """

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
+from types import FrameType
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -65,18 +66,20 @@ def build_app(
     provides: Mapping[str, object],
     optional_checks: Mapping[str, Check] | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
+    on_stop: Sequence[Callable[[], None]] = (),
 ) -> Litestar:
     """Assemble a service's application.
 
     `checks` are pinged by `/health/ready`: a failing one means 503, an optional one only `warn`.
     `provides` are the collaborators that route handlers
-    may name as parameters.
+    may name as parameters. `on_stop` is called when the process is told to stop: requests without an end of
+    their own have to end then.
     """
     app = Litestar(
         route_handlers=[*routes, *_health_routes(name, checks, optional_checks or {}), metrics],
         exception_handlers={Exception: render_problem},
         dependencies={key: _always(value) for key, value in provides.items()},
-        state=State({"authenticator": authenticator}),
+        state=State({"authenticator": authenticator, "on_stop": on_stop}),
         openapi_config=_openapi(name, version),
         request_max_body_size=max_body_bytes,
         logging_config=None,
@@ -117,7 +120,7 @@ async def serve(
     # whatever is being answered, for 40 ms and more.
     gc.collect()
     gc.freeze()
-    await _Server(config).serve()
+    await _Server(config, app.state.on_stop).serve()
 
 
 class _Server(uvicorn.Server):
@@ -126,6 +129,15 @@ class _Server(uvicorn.Server):
     Uvicorn raises the signal again once it has stopped, which would end the process before its
     consumers have handed back their work.
     """
+
+    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        for end in self._on_stop:
+            end()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

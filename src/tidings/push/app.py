@@ -27,7 +27,8 @@ def main() -> None:
 async def run(settings: PushSettings) -> None:
     """Run until told to stop."""
     providers = settings.providers()
-    async with open_outbound(allow=frozenset(settings.webpush_hosts)) as outbound:
+    hosts, connections = frozenset(settings.webpush_hosts), settings.all_places
+    async with open_outbound(allow=hosts, connections=connections) as outbound:
 
         def make_channel(collaborators: Collaborators) -> PushChannel:
             outfit = PushOutfit(collaborators.session, outbound, _report_url(settings))

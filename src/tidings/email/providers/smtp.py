@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tidings.contracts.codes import ErrorOwner
+from tidings.contracts.codes import ErrorOwner, Priority
 from tidings.delivery.channel import BeforeBody
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.email.letter import EmailParcel
@@ -41,6 +41,7 @@ class _Mail:
     sender: str
     recipients: list[str]
     content: bytes
+    lane: Priority
 
     def obstacle(self, session: SmtpSession) -> str | None:
         """Why this server cannot take it, known before a word is said."""
@@ -94,14 +95,15 @@ class SmtpProvider:
             words = f"An address cannot be written in SMTP (RFC 5321, RFC 5891): {error}"
             return Refused(self.name, ErrorOwner.RECIPIENT, _words(words))
         try:
-            mail = _Mail(sender, recipients, await built(parcel, outfit.mime.build))
+            content = await built(parcel, outfit.mime.build)
+            mail = _Mail(sender, recipients, content, parcel.message.priority)
         except ValueError as error:
             return Refused(self.name, ErrorOwner.CONTENT, _words(f"The email cannot be written: {error}"))
         return await self._try(mail, before_body)
 
     async def ping(self) -> None:
         """Raise SmtpError unless the server lets us in."""
-        async with self._pool.connection() as kept:
+        async with self._pool.connection(Priority.NORMAL) as kept:
             await kept.session.reset()
 
     async def close(self) -> None:
@@ -123,7 +125,7 @@ class SmtpProvider:
             return Refused(self.name, ErrorOwner.CREDENTIAL, _words(error))
 
     async def _hand_over(self, mail: _Mail, before_body: BeforeBody, *, fresh: bool) -> Answer:
-        async with self._pool.connection(fresh=fresh) as kept:
+        async with self._pool.connection(mail.lane, fresh=fresh) as kept:
             obstacle = mail.obstacle(kept.session)
             if obstacle:
                 return Refused(self.name, ErrorOwner.CONTENT, obstacle)

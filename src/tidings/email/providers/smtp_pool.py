@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from tidings.contracts.codes import Priority
 from tidings.email.providers.smtp_errors import SmtpError
 from tidings.email.providers.smtp_login import Login
 from tidings.email.providers.smtp_server import Server
@@ -66,6 +67,9 @@ class Kept:
 class SmtpPool:
     """At most `size` connections; the one used last is used first.
 
+    Bulk emails may have half of them, bulk and normal ones together three quarters: a critical email does not
+    wait until one of theirs is done with. A pool too small to be divided is shared.
+
     A connection on which every command was answered is used again, after RSET unless the email on it
     was finished. Any other is closed.
     """
@@ -74,7 +78,13 @@ class SmtpPool:
         self._server = server
         self._login = login
         self._seconds = seconds
-        self._slots = asyncio.Semaphore(size)
+        every, ordinary, bulk = map(asyncio.Semaphore, (size, size - size // 4, size - size // 2))
+        # From the narrowest on: who still waits for one must not hold a wider one meanwhile.
+        self._places = {
+            Priority.CRITICAL: (every,),
+            Priority.NORMAL: (ordinary, every),
+            Priority.BULK: (bulk, ordinary, every),
+        }
         self._idle: list[Kept] = []
         self._closed = False
         self._open, self._in_use, self._waiting = (
@@ -83,7 +93,7 @@ class SmtpPool:
         self._connected, self._failed = (CONNECTS.labels(name, outcome) for outcome in ("ok", "failed"))
 
     @asynccontextmanager
-    async def connection(self, *, fresh: bool = False) -> AsyncIterator[Kept]:
+    async def connection(self, lane: Priority, *, fresh: bool = False) -> AsyncIterator[Kept]:
         """A greeted, encrypted and logged-in connection, ready for MAIL; with `fresh`, a new one.
 
         It is to be marked as not `clean` as long as an email on it is half done.
@@ -91,17 +101,13 @@ class SmtpPool:
         Raises:
             SmtpError: none could be made.
         """
-        with self._waiting.track_inprogress():
-            await self._slots.acquire()
-        try:
+        async with self._place(lane):
             with self._in_use.track_inprogress():
                 kept = await self._connect() if fresh else await self._take()
                 try:
                     yield kept
                 finally:
                     self._give_back(kept)
-        finally:
-            self._slots.release()
 
     async def close(self) -> None:
         """Say goodbye on every idle connection; those in use end with their email."""
@@ -109,6 +115,14 @@ class SmtpPool:
         idle, self._idle = self._idle, []
         self._open.dec(len(idle))
         await asyncio.gather(*(kept.session.quit() for kept in idle))
+
+    @asynccontextmanager
+    async def _place(self, lane: Priority) -> AsyncIterator[None]:
+        async with AsyncExitStack() as places:
+            with self._waiting.track_inprogress():
+                for place in self._places[lane]:
+                    await places.enter_async_context(place)
+            yield
 
     async def _take(self) -> Kept:
         while self._idle:

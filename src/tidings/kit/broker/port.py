@@ -95,6 +95,10 @@ class QueueSpec(Protocol):
     def routing_key(self) -> str:
         """What leads to it on the direct exchange."""
 
+    @property
+    def brief(self) -> bool:
+        """Whether its messages wait for a few seconds at most: the shortest tier is enough for them."""
+
 
 class Topology(Protocol):
     """The queues an adapter declares, with the delays (seconds, ascending) they can be composed of."""
@@ -109,7 +113,7 @@ class Topology(Protocol):
 
     @property
     def failed_queue(self) -> str:
-        """Where dead letters go."""
+        """Where dead letters go; it is brief."""
 
     @property
     def delays(self) -> Sequence[float]:

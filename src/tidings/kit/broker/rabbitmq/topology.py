@@ -5,7 +5,7 @@ arguments are ones that RabbitMQ 3.10 to 4.x take alike; they are fixed once a q
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aio_pika.abc import AbstractChannel
@@ -38,9 +38,12 @@ class Layout:
         self.retry = f"{topology.namespace}.retry"
         self.dead = f"{topology.namespace}.dead"
         self.failed_queue = topology.failed_queue
-        self.delays: Sequence[float] = topology.delays
         self.routes = {spec.name: Route(self.direct, spec.routing_key) for spec in topology.queues}
         self.routes[topology.failed_queue] = Route(self.dead, _FAILED_KEY)
+        lasting = {spec.name for spec in topology.queues if not spec.brief}
+        self.tiers: Mapping[str, Sequence[float]] = {
+            queue: topology.delays if queue in lasting else topology.delays[:1] for queue in self.routes
+        }
 
     def route(self, queue: str) -> Route:
         """The way into `queue`.
@@ -58,7 +61,8 @@ class Layout:
 
         A wait shorter than every tier takes the shortest.
         """
-        tier = self.delays[max(bisect_right(self.delays, seconds) - 1, 0)]
+        tiers = self.tiers[queue]
+        tier = tiers[max(bisect_right(tiers, seconds) - 1, 0)]
         return Route(self.retry, waiting_queue(queue, tier))
 
 
@@ -75,7 +79,7 @@ async def declare(channel: AbstractChannel, layout: Layout) -> None:
         await channel.declare_exchange(exchange, "direct", durable=True)
     for queue, route in layout.routes.items():
         await _declare_queue(channel, queue, route, _working_arguments(queue, layout))
-        for tier in layout.delays:
+        for tier in layout.tiers[queue]:
             waiting = waiting_queue(queue, tier)
             await _declare_queue(
                 channel, waiting, Route(layout.retry, waiting), _waiting_arguments(route, tier)
