@@ -70,6 +70,20 @@ async def test_the_newest_is_asked_for_once_a_second_at_most(
     await eventually(new_version_is_seen, within=10)
 
 
+async def test_who_wants_to_be_sure_is_not_served_from_memory(
+    templates: TemplatesClient, remote: Remote
+) -> None:
+    """Asked surely, the newest version is read now; when the service is down, that is an error."""
+    remote.replies(template(1))
+    await templates.newest("welcome")
+    remote.replies(template(2))
+    assert version_of(await templates.newest("welcome", surely=True)) == 2
+    remote.replies(DOWN)
+    with pytest.raises(RemoteUnavailable):
+        await templates.newest("welcome", surely=True)
+    assert version_of(await templates.newest("welcome")) == 2
+
+
 async def test_an_unchanged_newest_version_is_not_read_again(
     templates: TemplatesClient, remote: Remote
 ) -> None:

@@ -51,20 +51,22 @@ class TemplatesClient:
             return kept
         return await self._once(template_id, version)
 
-    async def newest(self, template_id: str) -> CompiledTemplate | None:
+    async def newest(self, template_id: str, *, surely: bool = False) -> CompiledTemplate | None:
         """The newest version; None when there is no such template. It says whether it is `archived`.
+
+        `surely`: it is asked for now, and what was seen before will not do.
 
         Raises:
             RemoteUnavailable: the template service does not answer and no version is kept.
         """
-        kept = self._newest.get(template_id)
+        kept = None if surely else self._newest.get(template_id)
         if kept is not None:
             return kept
         try:
             found = await self._once(template_id, None)
         except RemoteUnavailable:
             last_seen = self._last_seen.get(template_id)
-            if last_seen is None:
+            if last_seen is None or surely:
                 raise
             log.warning("template_from_memory", template_id=template_id, version=last_seen.template.version)
             return last_seen.template

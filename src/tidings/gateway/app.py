@@ -43,7 +43,8 @@ from tidings.gateway.tracking_store import TrackingStore
 from tidings.gateway.webhooks import open_webhooks, webhook_routes
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
-from tidings.kit.database import open_database
+from tidings.kit.broker.port import Broker
+from tidings.kit.database import Database, open_database
 from tidings.kit.service import build_app, run_process, serve
 
 PUBLIC_API = (
@@ -81,8 +82,8 @@ async def run(settings: GatewaySettings) -> None:
 async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
     """The application at work, with everything it uses, for as long as the block runs."""
     tokens = ServiceTokens("gateway", settings.service_secret)
-    tiers = topology(settings.retry_delays)
     services = {"users": settings.users_url, "templates": settings.templates_url}
+    first_keys = (settings.bootstrap_api_key, settings.bootstrap_test_api_key)
     async with (
         open_session() as session,
         open_webhooks(settings.email_url) as webhooks,
@@ -90,55 +91,57 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         open_database(
             settings.database_url, schema="gateway", package="tidings.gateway", pool_size=settings.pool_size
         ) as database,
-        open_credentials(
-            database,
-            settings.service_secret,
-            first_keys=(settings.bootstrap_api_key, settings.bootstrap_test_api_key),
-        ) as credentials,
-        open_broker(settings.broker_url, tiers) as broker,
-        open_dispatcher(GatewayStore(database), broker) as dispatcher,
-        open_callbacks(settings, database, broker) as callbacks,
-        tracking(
-            tracked := TrackingStore(database, callbacks.outbox), broker, limit=settings.shutdown_seconds
-        ),
-        open_dead_letters(
-            database,
-            broker,
-            dispatcher,
-            callbacks.outbox,
-            checks := _checks(session, tokens, services),
-            limit=settings.shutdown_seconds,
-        ) as dead_letters,
+        open_credentials(database, settings.service_secret, first_keys=first_keys) as credentials,
+        open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
+        open_sending(settings, database, broker, _checks(session, tokens, services)) as sending,
         open_feed(
             steps := StepStore(database), settings.database_url, most=settings.limit_event_streams
         ) as feed,
     ):
-        store = GatewayStore(database)
         yield build_app(
             name="gateway",
             version=tidings.__version__,
             routes=[limited(limits, [*PUBLIC_API, *webhook_routes(webhooks)])],
             authenticator=Authenticator(tokens, credentials.check_key, credentials.check_token),
-            checks={"postgresql": store.ping},
+            checks={"postgresql": database.ping},
             optional_checks={"broker": broker.ping, **limits.checks},
             provides={
-                "acceptance": Acceptance(store, dispatcher, checks),
+                **sending,
+                **credentials.provides,
                 "reading": ReadingStore(database),
                 "steps": steps,
                 "feed": feed,
                 "attachments": AttachmentStore(database),
                 "audit_store": AuditStore(database),
-                **credentials.provides,
-                "callbacks": callbacks,
-                **dead_letters,
                 "limits": limits,
                 "forwarder": Forwarder(session, tokens, services),
                 "webhooks": webhooks,
-                "engagements": Engagements(tracked, [settings.service_secret]),
                 "public_pages": PublicPages(session, settings.users_url),
             },
             on_stop=[feed.end_streams],
         )
+
+
+@asynccontextmanager
+async def open_sending(
+    settings: GatewaySettings, database: Database, broker: Broker, checks: RequestChecks
+) -> AsyncIterator[dict[str, object]]:
+    """Accepting, dispatching, tracking and what follows from states; yields what the routes need of it."""
+    store, limit = GatewayStore(database), settings.shutdown_seconds
+    async with (
+        open_dispatcher(store, broker) as dispatcher,
+        open_callbacks(settings, database, broker) as callbacks,
+        tracking(tracked := TrackingStore(database, callbacks.outbox), broker, limit=limit),
+        open_dead_letters(
+            database, broker, dispatcher, callbacks.outbox, checks, limit=limit
+        ) as dead_letters,
+    ):
+        yield {
+            **dead_letters,
+            "acceptance": Acceptance(store, dispatcher, checks),
+            "callbacks": callbacks,
+            "engagements": Engagements(tracked, [settings.service_secret]),
+        }
 
 
 def _checks(

@@ -8,7 +8,7 @@ from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
 from tidings.contracts.notifications import NewNotification
 from tidings.contracts.templates import CompiledTemplate
-from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.errors import FieldFault, Unavailable, Unprocessable
 from tidings.kit.ids import now
 from tidings.rendering.variables import check_variables
 
@@ -28,11 +28,14 @@ class RequestChecks:
         self._templates = templates
         self._known_users: TTLCache[str, bool] = TTLCache(100_000, KNOWN_USER_SECONDS)
 
-    async def check(self, request: NewNotification, *, version: int | None = None) -> int | None:
+    async def check(
+        self, request: NewNotification, *, version: int | None = None, surely: bool = False
+    ) -> int | None:
         """The template version to pin, which is `version` or else the newest; None where it is not known now.
 
         Raises:
             Unprocessable: it could never be delivered.
+            Unavailable: the template service was to be asked `surely`, and does not answer.
         """
         if request.expires_at is not None and request.expires_at.tzinfo is None:
             raise _unprocessable(
@@ -42,8 +45,11 @@ class RequestChecks:
             raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
         await self._check_user(request.user_id)
         try:
-            template = await self._template(request.template_id, version)
+            template = await self._template(request.template_id, version, surely=surely)
         except (RemoteUnavailable, RemoteProblem) as error:
+            if surely:
+                words = f"The template service does not answer: {error}"
+                raise Unavailable(words, code="templates_unavailable", retry_after=2) from error
             log.warning("accepted_unchecked", what="template", error=str(error))
             return version
         if template is None and version is not None:
@@ -55,9 +61,11 @@ class RequestChecks:
         _check_variables(request, template)
         return template.version
 
-    async def _template(self, template_id: str, version: int | None) -> CompiledTemplate | None:
+    async def _template(
+        self, template_id: str, version: int | None, *, surely: bool
+    ) -> CompiledTemplate | None:
         if version is None:
-            return await self._templates.newest(template_id)
+            return await self._templates.newest(template_id, surely=surely)
         return await self._templates.version(template_id, version)
 
     async def _check_user(self, user_id: str) -> None:

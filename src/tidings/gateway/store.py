@@ -133,10 +133,6 @@ class GatewayStore:
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
             return len(await connection.fetch(_DROP_EXPIRED, now(), limit))
 
-    async def ping(self) -> None:
-        """Raise unless PostgreSQL answers."""
-        await self._database.ping()
-
 
 async def add_notifications(connection: Connection, rows: Sequence[NewRow]) -> None:
     """Take notifications in the transaction of `connection`.

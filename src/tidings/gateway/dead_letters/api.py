@@ -134,7 +134,7 @@ async def edit_dead_letter(
             404: UNKNOWN,
             409: "`already_replayed`, `already_sent` or `dead_letter_changed`",
             422: UNDELIVERABLE,
-            503: "`database_unavailable`",
+            503: "`database_unavailable` or `templates_unavailable`",
         }
     ),
 )

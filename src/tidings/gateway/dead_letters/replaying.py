@@ -74,7 +74,8 @@ class Replayer:
         """Replay some of a job's dead letters, or note why they are skipped.
 
         Raises:
-            Unavailable: the database does not answer. What was claimed is free again after a while.
+            Unavailable: the database or the template service does not answer. What was claimed is free
+                again after a while.
         """
         terms = Terms(claimed.actor, claimed.sandbox, claimed.again, claimed.skip_expired)
         kept = await self._letters.kept(claimed.letter_ids, limit=BATCH_SECONDS)
@@ -109,7 +110,8 @@ class Replayer:
             _refuse_second(letter)
         if not terms.skip_expired and message.expires_at is not None and message.expires_at <= now():
             message = msgspec.structs.replace(message, expires_at=None)
-        version = await self._checks.check(as_request(message), version=message.template_version)
+        # Somebody has just mended the template: an older version would fail the same way.
+        version = await self._checks.check(as_request(message), version=message.template_version, surely=True)
         message, copies = _with_own_files(message)
         fresh = msgspec.structs.replace(
             message,
