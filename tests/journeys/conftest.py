@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -28,9 +29,8 @@ async def stack(shared_stack: Stack) -> Stack:
     return shared_stack
 
 
-@pytest.fixture(scope="session")
-def rabbit() -> Iterator[RabbitNode]:
-    """A RabbitMQ node for `real_world`."""
+@contextmanager
+def rabbit_node() -> Iterator[RabbitNode]:
     if not rabbitmq_is_installed():
         if "CI" in os.environ:
             pytest.fail("RabbitMQ is not installed")
@@ -41,6 +41,20 @@ def rabbit() -> Iterator[RabbitNode]:
         yield node
     finally:
         node.remove()
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitNode]:
+    """A RabbitMQ node for `real_world`."""
+    with rabbit_node() as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def own_rabbit() -> Iterator[RabbitNode]:
+    """A node for the stack of one module: two stacks on one node would take each other's messages."""
+    with rabbit_node() as node:
+        yield node
 
 
 @pytest.fixture(scope="session")

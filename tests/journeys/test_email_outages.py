@@ -46,7 +46,7 @@ def write_providers(file: Path, base: int) -> None:
 
 
 @pytest.fixture(scope="module")
-async def shared_two_providers(rabbit: RabbitNode) -> AsyncIterator[Stack]:
+async def shared_two_providers(own_rabbit: RabbitNode) -> AsyncIterator[Stack]:
     """`tidings up` on RabbitMQ with two email providers."""
     base = free_port_base()
     with folder_for_homes() as folder:
@@ -55,8 +55,12 @@ async def shared_two_providers(rabbit: RabbitNode) -> AsyncIterator[Stack]:
         stack = await Stack.start(
             folder / "home",
             port_base=base,
-            env={**QUICK_RETRIES, "TIDINGS_EMAIL_PROVIDERS_FILE": str(file)},
-            options={"broker": rabbit.url},
+            env={
+                **QUICK_RETRIES,
+                "TIDINGS_GATEWAY_LIMIT_RECIPIENT_PER_HOUR": "0",  # all goes to one person
+                "TIDINGS_EMAIL_PROVIDERS_FILE": str(file),
+            },
+            options={"broker": own_rabbit.url},
         )
         yield stack
         code = await stack.stop()

@@ -54,7 +54,7 @@ def write_providers(home: Path, file: Path, base: int) -> None:
 
 
 @pytest.fixture(scope="module")
-async def shared_world(rabbit: RabbitNode) -> AsyncIterator[Stack]:
+async def shared_world(own_rabbit: RabbitNode) -> AsyncIterator[Stack]:
     """`tidings up` on RabbitMQ with three push providers."""
     base = free_port_base()
     with folder_for_homes() as folder:
@@ -63,8 +63,12 @@ async def shared_world(rabbit: RabbitNode) -> AsyncIterator[Stack]:
         stack = await Stack.start(
             home,
             port_base=base,
-            env={**QUICK_RETRIES, "TIDINGS_PUSH_PROVIDERS_FILE": str(file)},
-            options={"broker": rabbit.url},
+            env={
+                **QUICK_RETRIES,
+                "TIDINGS_GATEWAY_LIMIT_RECIPIENT_PER_HOUR": "0",  # all goes to one person
+                "TIDINGS_PUSH_PROVIDERS_FILE": str(file),
+            },
+            options={"broker": own_rabbit.url},
         )
         yield stack
         code = await stack.stop()
