@@ -71,6 +71,7 @@ async def test_every_path_is_described(schema: Schema) -> None:
         "/categories/{category_id}",
         "/suppressions",
         "/suppressions/{suppression_id}",
+        "/suppressions/check",
         "/suppressions/success",
     }
 
