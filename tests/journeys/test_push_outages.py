@@ -79,9 +79,7 @@ async def shared_world(own_rabbit: RabbitNode) -> AsyncIterator[Stack]:
 async def world(shared_world: Stack) -> Stack:
     """That stack with an empty simulator without faults, and a worker that has left no provider alone."""
     await shared_world.clear()
-    before = shared_world.kill("push")
-    await eventually(lambda: shared_world.service_pid("push") != before)
-    await eventually(lambda: shared_world.is_up("push"), within=RESTART_SECONDS)
+    await shared_world.restart("push")
     return shared_world
 
 

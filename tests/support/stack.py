@@ -96,6 +96,12 @@ class Stack:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    async def restart(self, service: str) -> None:
+        """End a service and wait for its successor, which knows nothing of earlier failures."""
+        before = self.kill(service)
+        await eventually(lambda: self.service_pid(service) != before, within=READY_SECONDS)
+        await eventually(lambda: self.is_up(service), within=READY_SECONDS)
+
     def processes(self) -> list[psutil.Process]:
         """The supervisor and everything below it."""
         supervisor = psutil.Process(self.pid)
