@@ -64,13 +64,22 @@ async def test_a_key_may_do_what_its_scopes_say(
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
 
 
-async def test_services_ask_whose_key_it_is(gateway: httpx.AsyncClient, admin: asyncpg.Connection) -> None:
+async def test_services_ask_whose_key_it_is(
+    gateway: httpx.AsyncClient, admin: asyncpg.Connection, service_token: Callable[..., str]
+) -> None:
     """A service is told the scopes of a key that a caller showed it, or that nobody has it."""
     key = await add_key(admin, "users:read", "users:write")
-    known = await gateway.post("/internal/api-keys/check", json={"key": key})
-    unknown = await gateway.post("/internal/api-keys/check", json={"key": key + "x"})
+    headers = {"Authorization": f"Bearer {service_token('gateway')}"}
+    known = await gateway.post("/internal/api-keys/check", json={"key": key}, headers=headers)
+    unknown = await gateway.post("/internal/api-keys/check", json={"key": key + "x"}, headers=headers)
     assert (known.status_code, known.json()["scopes"]) == (200, ["users:read", "users:write"])
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_api_key")
+
+
+async def test_no_key_tells_whose_key_it_is(gateway: httpx.AsyncClient) -> None:
+    """Not even a key with every scope may try out others: only services may."""
+    answer = await gateway.post("/internal/api-keys/check", json={"key": "tdg_live_" + "x" * 40})
+    assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
 
 
 async def test_a_token_for_another_service_is_worth_nothing(

@@ -1,7 +1,7 @@
 """What an older gateway stored goes on working."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
@@ -81,7 +81,7 @@ async def older(older_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def test_what_was_there_is_carried_over(
-    open_gateway: OpenGateway, older_url: str, notification_id: UUID
+    open_gateway: OpenGateway, older_url: str, notification_id: UUID, service_token: Callable[..., str]
 ) -> None:
     """Timelines read as before, and keys open what they opened; those for tests are known as such."""
     async with open_gateway(database_url=older_url) as client:
@@ -90,6 +90,7 @@ async def test_what_was_there_is_carried_over(
             found = await client.get(f"/v1/notifications/{notification_id}")
             steps = [(step["status"], step["attempt"]) for step in found.json()["timeline"]]
             assert steps == [("accepted", 0), ("retrying", 1), ("sent", 2)]
+            client.headers["Authorization"] = f"Bearer {service_token('gateway')}"
             assert await is_sandbox(client, key) is sandbox
 
 

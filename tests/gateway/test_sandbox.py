@@ -1,6 +1,6 @@
 """Test keys: what is sent with one is marked all the way, so that it reaches no real provider."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 import httpx
@@ -53,10 +53,13 @@ async def test_the_keys_do_not_share_requests(
     assert "Idempotent-Replayed" not in live.headers
 
 
-async def test_other_services_are_told(gateway: httpx.AsyncClient, admin: asyncpg.Connection) -> None:
+async def test_other_services_are_told(
+    gateway: httpx.AsyncClient, admin: asyncpg.Connection, service_token: Callable[..., str]
+) -> None:
     """Who asks whose key it is hears whether it is a test key; the table says so too."""
+    headers = {"Authorization": f"Bearer {service_token('gateway')}"}
     for key, marked in ((TEST_API_KEY, True), (API_KEY, False)):
-        answer = await gateway.post("/internal/api-keys/check", json={"key": key})
+        answer = await gateway.post("/internal/api-keys/check", json={"key": key}, headers=headers)
         assert answer.json()["sandbox"] is marked
     stored = "select sandbox from api_keys where prefix = $1"
     assert await admin.fetchval(stored, TEST_API_KEY[:13]) is True

@@ -4,11 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
-from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, HeaderParameter
 from litestar.types import ControllerRouterHandler
 
@@ -18,8 +16,8 @@ from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
 from tidings.gateway.reading_store import ReadingStore
-from tidings.kit.auth import Principal, requires
-from tidings.kit.errors import ContentTooLarge, Forbidden, NotFound, Problem
+from tidings.kit.auth import Principal, only_services, requires
+from tidings.kit.errors import ContentTooLarge, NotFound, Problem
 from tidings.kit.problems import refusals, render_problem
 
 Accepting = NamedDependency[Acceptance]
@@ -53,12 +51,6 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
         "Give larger files by `url`"
     )
     return render_problem(request, ContentTooLarge(words, code="body_too_large"))
-
-
-async def only_services(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """A route guard: no API key, whatever its scopes."""
-    if connection.user.kind != "service":
-        raise Forbidden("Only the services of this installation may do this", code="missing_scope")
 
 
 @post(

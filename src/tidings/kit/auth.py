@@ -174,6 +174,12 @@ def requires(scope: str) -> AsyncGuard:
     return guard
 
 
+async def only_services(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """A route guard, after `requires`: no API key and no access token, whatever their scopes."""
+    if connection.user.kind != "service":
+        raise Forbidden("Only the services of this installation may do this", code="missing_scope")
+
+
 async def from_this_machine(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:

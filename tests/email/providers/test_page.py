@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from docs.markdown import ROOT, blocks
+from support.provider_pages import fields_of, fields_told
 from tidings.contracts.codes import Priority
 from tidings.delivery.providers_file import ProviderConfig, read_providers
 from tidings.email.providers import KINDS
@@ -15,33 +15,17 @@ from tidings.email.providers.configs import EmailProviderConfig
 PAGE = ROOT / "docs" / "email.md"
 TEXT = PAGE.read_text("utf-8")
 CONFIGS = {str(config.__struct_config__.tag): config for config in KINDS}
-ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?P<default>[^|]+) \|", re.MULTILINE)
-
-
-def fields_told(heading: str) -> dict[str, str]:
-    """The fields and defaults in the table below a heading."""
-    section = TEXT.split(f"### {heading}\n", 1)[1].split("\n#", 1)[0]
-    return {row["name"]: row["default"].strip("` ") for row in ROW.finditer(section)}
-
-
-def fields_of(config: type[ProviderConfig], without: tuple[str, ...] = ()) -> dict[str, str]:
-    """The fields and defaults of a config, as the page writes them."""
-    return {
-        field.name: "required" if field.required else str("none" if field.default is None else field.default)
-        for field in msgspec.structs.fields(config)
-        if field.name not in without
-    }
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_the_fields_of_a_kind(kind: str) -> None:
     """Each field of a kind is in its table with its default."""
-    assert fields_told(f"`{kind}`") == fields_of(CONFIGS[kind], ProviderConfig.__struct_fields__)
+    assert fields_told(TEXT, f"`{kind}`") == fields_of(CONFIGS[kind], ProviderConfig.__struct_fields__)
 
 
 def test_the_fields_of_every_kind() -> None:
     """What all kinds share is told once."""
-    assert fields_told("Fields of every provider") == fields_of(ProviderConfig)
+    assert fields_told(TEXT, "Fields of every provider") == fields_of(ProviderConfig)
 
 
 def test_the_example(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tidings.contracts.scopes import Scope
 from tidings.gateway.credentials.checking import ApiKeys as KeyChecks
 from tidings.gateway.credentials.managing import KeyManagement, issued
 from tidings.gateway.credentials.store import KeyStore
-from tidings.kit.auth import Principal, requires
+from tidings.kit.auth import Principal, only_services, requires
 from tidings.kit.cursors import position_of
 from tidings.kit.errors import NotFound
 from tidings.kit.examples import example_of
@@ -150,7 +150,10 @@ async def revoke_key(
 
 
 @post(
-    "/internal/api-keys/check", guards=[requires("api-keys:check")], status_code=200, include_in_schema=False
+    "/internal/api-keys/check",
+    guards=[requires("api-keys:check"), only_services],
+    status_code=200,
+    include_in_schema=False,
 )
 async def check_key(data: JSONBody[KeyCheck], api_keys: NamedDependency[KeyChecks]) -> KeyOwner:
     """For our own services: whose key a caller showed them."""
