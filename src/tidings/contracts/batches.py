@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority, Status
-from tidings.contracts.notifications import EmailOptions
+from tidings.contracts.notifications import (
+    Also,
+    DedupeSeconds,
+    EmailOptions,
+    Fallback,
+    SendAt,
+    SendAtLocal,
+)
 
 MAX_ITEMS = 1_000
 
@@ -35,6 +42,11 @@ class BatchDefaults(Incoming, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
     metadata: dict[str, str] = {}
     email: EmailOptions | None = None
+    send_at: SendAt | None = None
+    send_at_local: SendAtLocal | None = None
+    also: Also | None = None
+    fallback: Fallback | None = None
+    dedupe_seconds: DedupeSeconds | None = None
 
 
 class NewBatch(Incoming, frozen=True, kw_only=True):

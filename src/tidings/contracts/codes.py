@@ -91,6 +91,15 @@ class WhenAmbiguous(StrEnum):
     """Never send it twice: it fails as `outcome_unknown`."""
 
 
+class Reached(StrEnum):
+    """How far a notification got, each a surer sign than the one before that a person knows of it."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    DISPLAYED = "displayed"
+    CLICKED = "clicked"
+
+
 class Reason(StrEnum):
     """Why a notification is in its state: stable, for programs. The words for people stand beside it."""
 

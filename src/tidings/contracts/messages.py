@@ -55,12 +55,20 @@ class DeliveryMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=F
     """Sent with a test key: it never reaches a real provider."""
 
 
+class Decision(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One thing that a worker decided about a notification, in the order in which it did."""
+
+    step: str
+    verdict: str
+    detail: str | None = None
+
+
 class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step in a notification's life, as the process that saw it reports it.
 
     `(notification_id, attempt, status, reason, target)` identifies an event: reporting it twice changes
     nothing. `target` says which of several devices it speaks of. `detail` holds the provider's own
-    words, at most 1,000 characters.
+    words, at most 1,000 characters. `trace` is how the worker came to it.
     """
 
     notification_id: UUID
@@ -73,6 +81,7 @@ class StatusEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     provider_ref: str | None = None
     next_attempt_at: datetime | None = None
     target: str | None = None
+    trace: list[Decision] = []
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,21 @@ from uuid import UUID
 from msgspec import Meta
 
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
-from tidings.contracts.codes import Channel, Priority, Reason, Status
+from tidings.contracts.codes import Channel, Priority, Reached, Reason, Status
 
+SendAt = Annotated[
+    datetime, Meta(description="when to send it, with a UTC offset", examples=["2027-01-31T09:00:00+01:00"])
+]
+SendAtLocal = Annotated[
+    datetime,
+    Meta(
+        tz=False,
+        description="when to send it, by the recipient's clock, without an offset",
+        examples=["2027-01-31T09:00:00"],
+    ),
+]
+Also = Annotated[list[Channel], Meta(min_length=1, max_length=len(Channel) - 1)]
+DedupeSeconds = Annotated[int, Meta(ge=1, le=30 * 86_400, description="3,600 unless it is given")]
 Address = Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
 
 FileName = Annotated[str, Meta(min_length=1, max_length=255, examples=["invoice.pdf"])]
@@ -57,11 +70,24 @@ class EmailOptions(Incoming, frozen=True, kw_only=True):
     attachments: Annotated[list[NewAttachment], Meta(max_length=20)] = []
 
 
+class Fallback(Incoming, frozen=True, kw_only=True):
+    """Another channel, used when the first one did not get as far as `unless` within `after_seconds`.
+
+    It is used at once when the first one has failed, and not at all once the first got that far.
+    """
+
+    channel: Channel
+    after_seconds: Annotated[int, Meta(ge=10, le=7 * 86_400, description="from the acceptance on")] = 600
+    unless: Reached = Reached.DISPLAYED
+
+
 class NewNotification(Incoming, frozen=True, kw_only=True):
-    """A request to notify one person on one channel.
+    """A request to notify one person.
 
     `request_id`, or an `Idempotency-Key` header, makes the request safe to repeat for 24 hours.
-    `email` is for the channel email only.
+    `email` is for the channel email only. `send_at` has a UTC offset; `send_at_local` is the recipient's
+    wall clock. `also` names further channels that get it at the same time. Of requests with the same
+    `dedupe_key` only the first within `dedupe_seconds` becomes a notification.
     """
 
     request_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -73,7 +99,14 @@ class NewNotification(Incoming, frozen=True, kw_only=True):
     priority: Priority = Priority.NORMAL
     expires_at: datetime | None = None
     metadata: dict[str, str] = {}
+    # What was added later stands at the end and is None where it is not given: see gateway/fingerprints.py.
     email: EmailOptions | None = None
+    send_at: SendAt | None = None
+    send_at_local: SendAtLocal | None = None
+    also: Also | None = None
+    fallback: Fallback | None = None
+    dedupe_key: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    dedupe_seconds: DedupeSeconds | None = None
 
 
 class Accepted(Outgoing, frozen=True, kw_only=True):

@@ -9,8 +9,10 @@ from tidings.contracts.notifications import NewNotification
 from tidings.kit.errors import ContentTooLarge, Unprocessable
 from tidings.kit.service import MAX_BODY_BYTES
 
+_ADDED = ("email", "send_at", "send_at_local", "also", "fallback", "dedupe_key", "dedupe_seconds")
+"""Members that earlier releases did not have, in the order in which they came."""
+_NOT_GIVEN = [f',"{name}":null}}'.encode() for name in reversed(_ADDED)]
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_NO_EMAIL = b',"email":null}'
 
 
 def fingerprint_of(request: NewNotification, key: str) -> bytes:
@@ -32,9 +34,11 @@ def fingerprint_of(request: NewNotification, key: str) -> bytes:
     if "\0" in key or _NUL.search(encoded):
         words = "The character U+0000 is in it, which cannot be stored"
         raise Unprocessable(words, code="invalid_request")
-    if encoded.endswith(_NO_EMAIL):
-        # As gateways wrote it before there was such a member: what they accepted is still repeated.
-        encoded = encoded.removesuffix(_NO_EMAIL) + b"}"
+    # As gateways wrote it before there were such members: what they accepted is still repeated.
+    for ending in _NOT_GIVEN:
+        if not encoded.endswith(ending):
+            break
+        encoded = encoded.removesuffix(ending) + b"}"
     return sha256(encoded).digest()
 
 

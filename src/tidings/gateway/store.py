@@ -28,7 +28,10 @@ DISPATCH_GRACE = timedelta(seconds=10)
 class NewRow:
     """A notification on its way into the table. `body` is `message` as the broker gets it.
 
-    `replay_of`: the notification whose dead letter it replays.
+    `replay_of`: the notification whose dead letter it replays. `send_at`: when it is due, unless at once.
+    Of a request for several channels, `group_id` is the first one's id; a fallback waits for `fallback_of`
+    until it is due, `fallback_unless` says for what, and `fallback_id` leads the other way. `schedule_id`:
+    the recurring schedule that made it.
     """
 
     message: DeliveryMessage
@@ -36,6 +39,12 @@ class NewRow:
     owner: str
     headers: dict[str, str]
     replay_of: UUID | None = None
+    send_at: datetime | None = None
+    group_id: UUID | None = None
+    fallback_of: UUID | None = None
+    fallback_unless: str | None = None
+    fallback_id: UUID | None = None
+    schedule_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +203,21 @@ def _notification_columns(rows: Sequence[NewRow]) -> list[Any]:
         [one.body.decode() for one in rows],
         [one.headers for one in rows],
         [message.accepted_at for message in messages],
-        Status.ACCEPTED,
-        DISPATCH_GRACE,
-        [one.replay_of for one in rows],
+        [Status.SCHEDULED if one.send_at else Status.ACCEPTED for one in rows],
+        [one.send_at or one.message.accepted_at + DISPATCH_GRACE for one in rows],
+        *([getattr(one, name) for one in rows] for name in _LINKS),
     ]
+
+
+_LINKS = (
+    "replay_of",
+    "send_at",
+    "group_id",
+    "fallback_of",
+    "fallback_unless",
+    "fallback_id",
+    "schedule_id",
+)
 
 
 _CLAIM_KEYS = """
@@ -220,18 +240,22 @@ join unnest($1::text[], $2::text[]) as wanted (owner, key) using (owner, key)
 _INSERT_NOTIFICATIONS = """
 insert into notifications
     (id, owner, request_id, channel, user_id, template_id, message, headers,
-     accepted_at, updated_at, status, dispatch_at, replay_of)
+     accepted_at, updated_at, status, dispatch_at,
+     replay_of, send_at, group_id, fallback_of, fallback_unless, fallback_id, schedule_id)
 select id, owner, request_id, channel, user_id, template_id, message::jsonb, headers,
-     accepted_at, accepted_at, $10, accepted_at + $11::interval, replay_of
+     accepted_at, accepted_at, status, dispatch_at,
+     replay_of, send_at, group_id, fallback_of, fallback_unless, fallback_id, schedule_id
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::jsonb[], $9::timestamptz[], $12::uuid[])
-    as incoming (id, owner, request_id, channel, user_id, template_id, message, headers, accepted_at,
-                 replay_of)
+            $8::jsonb[], $9::timestamptz[], $10::text[], $11::timestamptz[],
+            $12::uuid[], $13::timestamptz[], $14::uuid[], $15::uuid[], $16::text[], $17::uuid[], $18::uuid[])
+    as incoming (id, owner, request_id, channel, user_id, template_id, message, headers, accepted_at, status,
+                 dispatch_at, replay_of, send_at, group_id, fallback_of, fallback_unless, fallback_id,
+                 schedule_id)
 """
 _MARK_QUEUED = """
 update notifications
 set dispatch_at = null, queued_at = coalesce(queued_at, $2),
-    status = case when status = 'accepted' then 'queued' else status end,
+    status = case when status in ('accepted', 'scheduled') then 'queued' else status end,
     updated_at = greatest(updated_at, $2)
 where id = any($1::uuid[])
 """
