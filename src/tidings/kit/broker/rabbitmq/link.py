@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.channel import Channel
 
 from tidings.kit.broker.port import BrokerUnavailable
 from tidings.kit.broker.rabbitmq.topology import Layout, declare
@@ -59,6 +60,13 @@ class Link:
     def lose(self, *_: object) -> None:
         """Note that the link is of no more use."""
         self.lost.set()
+
+    async def underlay(self) -> Channel:
+        """The channel as the library below aio-pika has it."""
+        channel = await self.channel.get_underlay_channel()
+        if not isinstance(channel, Channel):
+            raise TypeError(f"aio-pika runs on {type(channel)}")
+        return channel
 
     async def inspect(self, queue: str) -> QueueCounts:
         """The broker's own count of the queue's waiting messages and of its consumers."""

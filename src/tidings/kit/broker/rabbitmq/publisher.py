@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-import aio_pika
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from tidings.kit.broker.port import BrokerUnavailable
+from tidings.kit.broker.rabbitmq.bursts import publish_burst
 from tidings.kit.broker.rabbitmq.link import Link, QueueCounts, open_link, trouble_as_unavailable
 from tidings.kit.broker.rabbitmq.topology import Layout, Route
+from tidings.kit.broker.rabbitmq.wire import Outgoing
 
 _WINDOW = 1000  # messages that wait for their confirms together
 
@@ -24,7 +25,7 @@ class Publisher:
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def send(self, route: Route, messages: Sequence[aio_pika.Message]) -> None:
+    async def send(self, route: Route, messages: Sequence[Outgoing]) -> None:
         """Return when the broker has every message on disk. The limit holds for each thousand of them.
 
         Raises:
@@ -45,20 +46,16 @@ class Publisher:
             self._drop(self._link)
         await asyncio.gather(*self._closing)
 
-    async def _send_window(self, route: Route, messages: Sequence[aio_pika.Message]) -> None:
+    async def _send_window(self, route: Route, messages: Sequence[Outgoing]) -> None:
         link: Link | None = None
         try:
             async with trouble_as_unavailable(f"publishing to {route.routing_key}", self._limit):
                 link = await self._open()
-                exchange = await link.channel.get_exchange(route.exchange, ensure=False)
-                outcomes = await asyncio.gather(
-                    *(exchange.publish(message, route.routing_key) for message in messages),
-                    return_exceptions=True,
-                )
+                outcomes = await publish_burst(link, route, messages)
         except BrokerUnavailable:
             self._drop(link)
             raise
-        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        failures = [outcome for outcome in outcomes if outcome is not None]
         if not failures:
             return
         if not all(map(_is_refusal, failures)):

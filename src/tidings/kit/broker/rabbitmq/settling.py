@@ -4,7 +4,6 @@ import asyncio
 import time
 from contextlib import suppress
 
-import aio_pika
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
@@ -22,7 +21,7 @@ from tidings.kit.broker.port import (
 from tidings.kit.broker.rabbitmq.link import Link, trouble_as_unavailable
 from tidings.kit.broker.rabbitmq.publisher import Publisher
 from tidings.kit.broker.rabbitmq.topology import Layout, Route
-from tidings.kit.broker.rabbitmq.wire import outgoing
+from tidings.kit.broker.rabbitmq.wire import Outgoing, outgoing
 
 _ANSWER_LIMIT = 10.0
 _PAUSE = 1.0
@@ -81,7 +80,7 @@ class Settler:
         return await self._move(link, incoming, route, copy)
 
     async def _move(
-        self, link: Link, incoming: AbstractIncomingMessage, route: Route, copy: aio_pika.Message
+        self, link: Link, incoming: AbstractIncomingMessage, route: Route, copy: Outgoing
     ) -> bool:
         # As long as the original is ours, nobody else can do it; when the link is lost, it no longer is.
         while not link.lost.is_set():

@@ -3,14 +3,17 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import uuid4
 
-import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, HeadersType
+from aio_pika.abc import AbstractIncomingMessage
+from pamqp.commands import Basic
+from pamqp.common import FieldValue
 
 from tidings.kit.broker.deadletters import dead_letter_headers, handed_out_too_often
 from tidings.kit.broker.port import Delivery, Message
 
+_PERSISTENT = 2
 _ATTEMPT = "x-attempt"
 _NOT_BEFORE = "x-not-before"
 _DEATHS = "x-death"
@@ -19,14 +22,22 @@ _DEATHS = "x-death"
 _BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 
 
-def outgoing(message: Message, *, attempt: int = 1, not_before: float | None = None) -> aio_pika.Message:
-    """The message as it is published. `not_before` is seconds since the epoch."""
-    headers: HeadersType = {**message.headers, _ATTEMPT: attempt}
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as it is published."""
+
+    id: str
+    body: bytes
+    properties: Basic.Properties
+
+
+def outgoing(message: Message, *, attempt: int = 1, not_before: float | None = None) -> Outgoing:
+    """The message, persistent and with our own headers. `not_before` is seconds since the epoch."""
+    headers: dict[str, FieldValue] = {**message.headers, _ATTEMPT: attempt}
     if not_before is not None:
         headers[_NOT_BEFORE] = math.ceil(not_before * 1000)
-    return aio_pika.Message(
-        message.body, message_id=message.id, headers=headers, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
-    )
+    properties = Basic.Properties(headers=headers, delivery_mode=_PERSISTENT, message_id=message.id)
+    return Outgoing(message.id, message.body, properties)
 
 
 def early_by(incoming: AbstractIncomingMessage) -> float:
