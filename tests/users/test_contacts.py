@@ -206,9 +206,9 @@ async def test_a_reader_that_was_overtaken_does_not_bring_back_the_past(
     ):
         cache = ContactCache(redis)
         store = UserStore(database, cache.forget)
-        user_id = (await store.add_user(NewUser())).id
+        user_id = (await store.add_user(NewUser(), actor="test")).id
         read_before = await ContactStore(database).contacts([user_id])
-        await store.change_user(user_id, UserPatch(email=None))
+        await store.change_user(user_id, UserPatch(email=None), actor="test")
         await cache.keep(read_before)
         assert await cache.read([user_id]) == {}
 

@@ -169,12 +169,14 @@ async def test_of_two_writers_one_wins_whole(users: httpx.AsyncClient, add_user:
 
 async def test_switches_turned_at_once_are_all_turned(database: Database) -> None:
     """Who unsubscribes from several categories in the same moment gets none of them any more."""
-    user = await UserStore(database, nobody_to_tell).add_user(NewUser())
+    user = await UserStore(database, nobody_to_tell).add_user(NewUser(), actor="test")
     store = PreferencesStore(database, nobody_to_tell)
     turns = [("marketing", channel) for channel in Channel] + [(None, Channel.PUSH)]
     await asyncio.gather(
         *(
-            store.change(user.id, partial(switched, category=category, channel=channel, wanted=False))
+            store.change(
+                user.id, partial(switched, category=category, channel=channel, wanted=False), actor="test"
+            )
             for category, channel in turns
         )
     )

@@ -73,6 +73,7 @@ async def test_every_path_is_described(schema: Schema) -> None:
         "/suppressions/{suppression_id}",
         "/suppressions/check",
         "/suppressions/success",
+        "/audit-log",
     }
 
 

@@ -8,6 +8,8 @@ from litestar import Litestar
 
 from tidings import __version__
 from tidings.client.keys import open_credential_checks
+from tidings.kit.audit.api import ROUTES as AUDIT_ROUTES
+from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import open_database
@@ -40,12 +42,13 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
         yield build_app(
             name="templates",
             version=__version__,
-            routes=[*ROUTES, *(TRIAL_ROUTES if trials else ())],
+            routes=[*ROUTES, *(TRIAL_ROUTES if trials else ()), *AUDIT_ROUTES],
             authenticator=Authenticator(tokens, checks.key, checks.access_token),
             checks={"postgresql": database.ping},
             optional_checks={"redis": cache.ping},
             provides={
                 "store": store,
+                "audit_log": AuditLog(database),
                 "partials": partials,
                 "catalogue": catalogue,
                 "publishing": Publisher(store, WritingStore(database), partials),

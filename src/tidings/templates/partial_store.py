@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tidings.contracts.templates import Partial
+from tidings.kit.audit.store import record
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 
@@ -15,10 +16,14 @@ SHOWN_USERS = 20
 
 @dataclass(frozen=True, slots=True)
 class HeldPartial:
-    """A partial's place that nobody else can write to for as long as its transaction lasts."""
+    """A partial's place that nobody but `actor` can write to for as long as its transaction lasts.
+
+    Each change is recorded in the audit log.
+    """
 
     connection: Connection
     name: str
+    actor: str
     stored: Partial | None
 
     async def save(self, source: str) -> Partial:
@@ -26,6 +31,8 @@ class HeldPartial:
         if self.stored is not None and self.stored.source == source:
             return self.stored
         (row,) = await self.connection.fetch(_SAVE, self.name, source, now())
+        action = "partial.created" if self.stored is None else "partial.replaced"
+        await record(self.connection, self.actor, action, self.name)
         return msgspec.convert(dict(row), Partial)
 
     async def users(self) -> list[str]:
@@ -36,6 +43,7 @@ class HeldPartial:
     async def delete(self) -> None:
         """Delete the partial. Published versions keep the source they were published with."""
         await self.connection.execute(_DELETE, self.name)
+        await record(self.connection, self.actor, "partial.deleted", self.name)
 
 
 class PartialStore:
@@ -63,14 +71,14 @@ class PartialStore:
         return [msgspec.convert(dict(row), Partial) for row in rows]
 
     @asynccontextmanager
-    async def hold(self, name: str) -> AsyncIterator[HeldPartial]:
+    async def hold(self, name: str, *, actor: str) -> AsyncIterator[HeldPartial]:
         """A partial as it is, or the place where it may be, to write to. Those who meet take turns."""
         async with self._database.transaction() as connection:
             # A row that is not there yet cannot be locked, so the name is.
             await connection.execute(_LOCK, name)
             row = await connection.fetchrow(_FIND, name)
             stored = None if row is None else msgspec.convert(dict(row), Partial)
-            yield HeldPartial(connection, name, stored)
+            yield HeldPartial(connection, name, actor, stored)
 
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('tidings.partials.' || $1, 0))"

@@ -1,6 +1,6 @@
 """What changes a template: each way leads through the same checks, under the same lock."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -23,7 +23,7 @@ from tidings.templates.writing_store import HeldTemplate, WritingStore
 
 
 class Publisher:
-    """Adds, drafts, publishes and archives templates.
+    """Adds, drafts, publishes and archives templates, in the name of `actor`.
 
     All methods raise `NotFound` (`unknown_template`), `Conflict` (`archived_template`),
     `PreconditionFailed` (`changed_meanwhile`) where `if_match` does not hold, and `Unprocessable` for
@@ -35,26 +35,37 @@ class Publisher:
         self._writing = writing
         self._partials = partials
 
-    async def add(self, new: NewTemplate, *, draft: bool) -> Template:
+    async def add(self, new: NewTemplate, *, draft: bool, actor: str, copy_of: str | None = None) -> Template:
         """A new template, as its version 1 or as a draft.
 
         Raises:
             Conflict: `template_exists`.
         """
         compiled = await self._compile(new)
-        async with self._writing.add(new.id) as held:
+        async with self._writing.add(new.id, actor=actor) as held:
             if held is None:
                 raise template_exists(new.id)
-            return await (held.save_draft(new, compiled) if draft else held.publish(new, compiled))
+            detail = {"copy_of": copy_of} if copy_of else {}
+            return await (held.save_draft if draft else held.publish)(new, compiled, detail)
 
-    async def replace(self, template_id: str, content: TemplateContent, if_match: str | None) -> Template:
+    async def replace(
+        self,
+        template_id: str,
+        content: TemplateContent,
+        if_match: str | None,
+        *,
+        actor: str,
+        detail: Mapping[str, object] | None = None,
+    ) -> Template:
         """The next version; the newest when that says the same already."""
         compiled = await self._compile(content)
-        async with self._open(template_id) as held:
+        async with self._open(template_id, actor) as held:
             require_match(if_match, held.current)
-            return await _publish(held, content, compiled)
+            return _newest_saying(held, content, compiled) or await held.publish(content, compiled, detail)
 
-    async def roll_back(self, template_id: str, version: int, if_match: str | None) -> Template:
+    async def roll_back(
+        self, template_id: str, version: int, if_match: str | None, *, actor: str
+    ) -> Template:
         """The words of an older version as the next one, with the partials as they are now.
 
         Raises:
@@ -63,33 +74,36 @@ class Publisher:
         source = await self._store.version(template_id, version)
         if source is None:
             raise await self._absent(template_id, version)
-        return await self.replace(template_id, content_of(source.template), if_match)
+        detail = {"rolled_back_to": version}
+        return await self.replace(
+            template_id, content_of(source.template), if_match, actor=actor, detail=detail
+        )
 
     async def save_draft(
-        self, template_id: str, content: TemplateContent, if_match: str | None
+        self, template_id: str, content: TemplateContent, if_match: str | None, *, actor: str
     ) -> tuple[Template, bool]:
         """The draft, over the one there may be; also says whether it is new.
 
         Without a draft, `if_match` names the version that it starts from.
         """
         compiled = await self._compile(content)
-        async with self._open(template_id) as held:
+        async with self._open(template_id, actor) as held:
             require_match(if_match, held.draft.template if held.draft else held.current)
             return await held.save_draft(content, compiled), held.draft is None
 
-    async def drop_draft(self, template_id: str, if_match: str | None) -> None:
+    async def drop_draft(self, template_id: str, if_match: str | None, *, actor: str) -> None:
         """Delete the draft; a template of which nothing was published goes with it.
 
         Raises:
             NotFound: also `unknown_draft`.
         """
-        async with self._open(template_id) as held:
+        async with self._open(template_id, actor) as held:
             if held.draft is None:
                 raise unknown_draft(template_id)
             require_match(if_match, held.draft.template)
             await (held.drop_draft() if held.newest else held.remove())
 
-    async def publish_draft(self, template_id: str, if_match: str | None) -> Template:
+    async def publish_draft(self, template_id: str, if_match: str | None, *, actor: str) -> Template:
         """The draft as the next version.
 
         Raises:
@@ -100,7 +114,7 @@ class Publisher:
             raise await self._absent(template_id, None)
         content = content_of(draft.template)
         compiled = await self._compile(content)
-        async with self._open(template_id) as held:
+        async with self._open(template_id, actor) as held:
             if held.draft is None:
                 raise unknown_draft(template_id)
             require_match(if_match, held.draft.template)
@@ -110,11 +124,13 @@ class Publisher:
                     "and publish it again",
                     code="changed_meanwhile",
                 )
-            published = await _publish(held, content, compiled)
+            newest = _newest_saying(held, content, compiled)
+            if newest is None:
+                return await held.publish_draft(content, compiled)
             await held.drop_draft()
-            return published
+            return newest
 
-    async def duplicate(self, template_id: str, copy_id: str) -> Template:
+    async def duplicate(self, template_id: str, copy_id: str, *, actor: str) -> Template:
         """A new template with the words of the newest version, or of the draft where none is published.
 
         Raises:
@@ -125,20 +141,21 @@ class Publisher:
             raise unknown_template(template_id)
         content = content_of(source.template)
         new = NewTemplate(id=copy_id, **msgspec.structs.asdict(content))
-        return await self.add(new, draft=source.template.state == "draft")
+        draft = source.template.state == "draft"
+        return await self.add(new, draft=draft, actor=actor, copy_of=template_id)
 
-    async def archive(self, template_id: str, if_match: str | None) -> None:
+    async def archive(self, template_id: str, if_match: str | None, *, actor: str) -> None:
         """Put the template away; one that is archived already stays so."""
-        async with self._writing.hold(template_id) as held:
+        async with self._writing.hold(template_id, actor=actor) as held:
             if held is None:
                 raise unknown_template(template_id)
             require_match(if_match, held.current)
             if not held.archived:
                 await held.archive()
 
-    async def restore(self, template_id: str) -> Template:
+    async def restore(self, template_id: str, *, actor: str) -> Template:
         """Take the template out of the archive; answers its newest version, or the draft if there is none."""
-        async with self._writing.hold(template_id) as held:
+        async with self._writing.hold(template_id, actor=actor) as held:
             if held is None:
                 raise unknown_template(template_id)
             if held.archived:
@@ -152,8 +169,8 @@ class Publisher:
         return await compile_checked(content, await self._partials.sources())
 
     @asynccontextmanager
-    async def _open(self, template_id: str) -> AsyncIterator[HeldTemplate]:
-        async with self._writing.hold(template_id) as held:
+    async def _open(self, template_id: str, actor: str) -> AsyncIterator[HeldTemplate]:
+        async with self._writing.hold(template_id, actor=actor) as held:
             if held is None:
                 raise unknown_template(template_id)
             if held.archived:
@@ -178,11 +195,9 @@ def content_of(template: Template) -> TemplateContent:
     )
 
 
-async def _publish(held: HeldTemplate, content: TemplateContent, compiled: Compiled) -> Template:
+def _newest_saying(held: HeldTemplate, content: TemplateContent, compiled: Compiled) -> Template | None:
     newest = held.newest
-    if newest is not None and _says(newest, content, compiled):
-        return newest.template
-    return await held.publish(content, compiled)
+    return newest.template if newest is not None and _says(newest, content, compiled) else None
 
 
 def _says(newest: Source, content: TemplateContent, compiled: Compiled) -> bool:

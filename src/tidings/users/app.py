@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from tidings import __version__
 from tidings.client.keys import open_credential_checks
+from tidings.kit.audit import api as audit
+from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
 from tidings.kit.database import Database, open_database
@@ -21,6 +23,8 @@ from tidings.users.contacts.finding import ContactCache, ContactFinder, KnownCat
 from tidings.users.contacts.store import ContactStore
 from tidings.users.devices import api as devices
 from tidings.users.devices.store import DeviceStore
+from tidings.users.erasures import api as erasures
+from tidings.users.erasures.store import ErasureStore
 from tidings.users.importing import api as importing
 from tidings.users.importing.store import ImportStore
 from tidings.users.people import api as people
@@ -34,12 +38,14 @@ from tidings.users.unsubscribe.desk import Desk
 
 ROUTES = [
     *people.ROUTES,
+    *erasures.ROUTES,
     *importing.ROUTES,
     *devices.ROUTES,
     *contacts.ROUTES,
     *preferences.ROUTES,
     *categories.ROUTES,
     *suppressions.ROUTES,
+    *audit.ROUTES,
     *unsubscribe.ROUTES,
 ]
 
@@ -71,6 +77,8 @@ def _collaborators(settings: UsersSettings, database: Database, redis: Redis) ->
     category_store = CategoryStore(database)
     return {
         "store": store,
+        "erasure_store": ErasureStore(database),
+        "audit_log": AuditLog(database),
         "import_store": ImportStore(database, contact_cache.forget),
         "device_store": DeviceStore(database, contact_cache.forget, most=settings.max_devices),
         "contact_finder": ContactFinder(contact_cache, ContactStore(database)),

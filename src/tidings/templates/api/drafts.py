@@ -8,6 +8,7 @@ from litestar.openapi import ResponseSpec
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.templates import Template, TemplateContent
+from tidings.kit.auth import AuthenticatedRequest
 from tidings.kit.problems import refusals
 from tidings.templates.absence import template_id_in
 from tidings.templates.api import examples
@@ -45,13 +46,16 @@ async def save_draft(
     template_id: TemplateId,
     data: Annotated[TemplateContent, examples.body(examples.CONTENT)],
     publishing: Publishing,
+    request: AuthenticatedRequest,
     if_match: IfMatch = None,
 ) -> Response[Template]:
     """Store what may become the next version. It is checked as a version is, and sent to nobody.
 
     Where there is no draft yet, `If-Match` names the version that the draft starts from.
     """
-    draft, is_new = await publishing.save_draft(template_id_in(template_id), data, if_match)
+    draft, is_new = await publishing.save_draft(
+        template_id_in(template_id), data, if_match, actor=request.user.owner
+    )
     return tagged(draft, status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
@@ -78,9 +82,11 @@ async def read_draft(
     summary="Discard the draft",
     responses=refusals({404: UNKNOWN_DRAFT, 409: ARCHIVED, 412: CHANGED, 422: INVALID}),
 )
-async def discard_draft(template_id: TemplateId, publishing: Publishing, if_match: IfMatch = None) -> None:
+async def discard_draft(
+    template_id: TemplateId, publishing: Publishing, request: AuthenticatedRequest, if_match: IfMatch = None
+) -> None:
     """Delete the draft. A template of which nothing was ever published goes with it."""
-    await publishing.drop_draft(template_id_in(template_id), if_match)
+    await publishing.drop_draft(template_id_in(template_id), if_match, actor=request.user.owner)
 
 
 @post(
@@ -97,10 +103,11 @@ async def discard_draft(template_id: TemplateId, publishing: Publishing, if_matc
     ),
 )
 async def publish_draft(
-    template_id: TemplateId, publishing: Publishing, if_match: IfMatch = None
+    template_id: TemplateId, publishing: Publishing, request: AuthenticatedRequest, if_match: IfMatch = None
 ) -> Response[Template]:
     """Make the draft the next version, with the partials as they are now. `If-Match` names the draft."""
-    return tagged(await publishing.publish_draft(template_id_in(template_id), if_match))
+    actor = request.user.owner
+    return tagged(await publishing.publish_draft(template_id_in(template_id), if_match, actor=actor))
 
 
 ROUTES: list[ControllerRouterHandler] = [save_draft, read_draft, discard_draft, publish_draft]

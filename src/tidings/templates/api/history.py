@@ -16,6 +16,7 @@ from tidings.contracts.templates import (
     TemplateDifference,
     TemplateVersions,
 )
+from tidings.kit.auth import AuthenticatedRequest
 from tidings.templates.absence import template_id_in, unknown_template
 from tidings.templates.api import examples
 from tidings.templates.api.parameters import (
@@ -110,10 +111,14 @@ async def roll_back(
     template_id: TemplateId,
     data: Annotated[Rollback, examples.body({"version": 2})],
     publishing: Publishing,
+    request: AuthenticatedRequest,
     if_match: IfMatch = None,
 ) -> Response[Template]:
     """Publish the words of an older version again, as a new version, with the partials as they are now."""
-    return tagged(await publishing.roll_back(template_id_in(template_id), data.version, if_match))
+    rolled_back = await publishing.roll_back(
+        template_id_in(template_id), data.version, if_match, actor=request.user.owner
+    )
+    return tagged(rolled_back)
 
 
 @get(

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.templates import NewPartial, Partial
 from tidings.contracts.templates import Partials as PartialPage
+from tidings.kit.auth import AuthenticatedRequest
 from tidings.kit.errors import Conflict, FieldFault, Unprocessable
 from tidings.kit.problems import refusals
 from tidings.templates.absence import is_slug, unknown_partial
@@ -91,13 +92,14 @@ async def save_partial(
     name: PartialName,
     data: Annotated[NewPartial, examples.body(examples.PARTIAL_SOURCE)],
     partials: Partials,
+    request: AuthenticatedRequest,
     if_match: IfMatch = None,
 ) -> Response[Partial]:
     """Store a layout or a piece. Templates use it from their next publication on."""
     if not is_slug(name):
         raise _misnamed(name)
     check_partial(data.source)
-    async with partials.hold(name) as held:
+    async with partials.hold(name, actor=request.user.owner) as held:
         require_match(if_match, held.stored)
         saved = await held.save(data.source)
     return tagged(saved, status=HTTPStatus.OK if held.stored else HTTPStatus.CREATED)
@@ -110,11 +112,13 @@ async def save_partial(
     summary="Delete a partial",
     responses=refusals({404: UNKNOWN_PARTIAL, 409: IN_USE, 412: CHANGED, 422: INVALID}),
 )
-async def delete_partial(name: PartialName, partials: Partials, if_match: IfMatch = None) -> None:
+async def delete_partial(
+    name: PartialName, partials: Partials, request: AuthenticatedRequest, if_match: IfMatch = None
+) -> None:
     """Delete a partial that no newest version and no draft uses; archived templates do not count."""
     if not is_slug(name):
         raise unknown_partial(name)
-    async with partials.hold(name) as held:
+    async with partials.hold(name, actor=request.user.owner) as held:
         if held.stored is None:
             raise unknown_partial(name)
         require_match(if_match, held.stored)

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.codes import Channel
 from tidings.contracts.templates import Duplicate, NewTemplate, Template, TemplateContent, Templates
+from tidings.kit.auth import AuthenticatedRequest
 from tidings.kit.problems import refusals
 from tidings.templates.absence import template_id_in
 from tidings.templates.api import examples
@@ -57,11 +58,12 @@ OnChannel = Annotated[Channel | None, QueryParameter(description="only with cont
 async def add_template(
     data: Annotated[NewTemplate, examples.body(examples.NEW)],
     publishing: Publishing,
+    request: AuthenticatedRequest,
     *,
     draft: AsDraft = False,
 ) -> Response[Template]:
     """Publish a template as its version 1, or store it as a draft. Its source must compile."""
-    added = await publishing.add(data, draft=draft)
+    added = await publishing.add(data, draft=draft, actor=request.user.owner)
     return _created(added)
 
 
@@ -132,10 +134,12 @@ async def replace_template(
     template_id: TemplateId,
     data: Annotated[TemplateContent, examples.body(examples.CONTENT)],
     publishing: Publishing,
+    request: AuthenticatedRequest,
     if_match: IfMatch = None,
 ) -> Response[Template]:
     """Publish the next version. What the newest version says already, with the same partials, adds none."""
-    return tagged(await publishing.replace(template_id_in(template_id), data, if_match))
+    actor = request.user.owner
+    return tagged(await publishing.replace(template_id_in(template_id), data, if_match, actor=actor))
 
 
 @delete(
@@ -145,12 +149,14 @@ async def replace_template(
     summary="Archive a template",
     responses=refusals({404: UNKNOWN, 412: CHANGED, 422: INVALID}),
 )
-async def archive_template(template_id: TemplateId, publishing: Publishing, if_match: IfMatch = None) -> None:
+async def archive_template(
+    template_id: TemplateId, publishing: Publishing, request: AuthenticatedRequest, if_match: IfMatch = None
+) -> None:
     """Take a template out of the lists and of use. What was accepted with it is still sent.
 
     Nothing is lost: its versions can be read, and it can be restored.
     """
-    await publishing.archive(template_id_in(template_id), if_match)
+    await publishing.archive(template_id_in(template_id), if_match, actor=request.user.owner)
 
 
 @post(
@@ -163,9 +169,11 @@ async def archive_template(template_id: TemplateId, publishing: Publishing, if_m
         Template, examples.TEMPLATE, {404: UNKNOWN}, words="The newest version, or the draft without one"
     ),
 )
-async def restore_template(template_id: TemplateId, publishing: Publishing) -> Response[Template]:
+async def restore_template(
+    template_id: TemplateId, publishing: Publishing, request: AuthenticatedRequest
+) -> Response[Template]:
     """Take a template out of the archive. One that is not in there stays as it is."""
-    return tagged(await publishing.restore(template_id_in(template_id)))
+    return tagged(await publishing.restore(template_id_in(template_id), actor=request.user.owner))
 
 
 @post(
@@ -185,9 +193,11 @@ async def duplicate_template(
     template_id: TemplateId,
     data: Annotated[Duplicate, examples.body({"id": "welcome-partner"})],
     publishing: Publishing,
+    request: AuthenticatedRequest,
 ) -> Response[Template]:
     """Add a template with the words of another's newest version; or of its draft, as a draft."""
-    return _created(await publishing.duplicate(template_id_in(template_id), data.id))
+    source = template_id_in(template_id)
+    return _created(await publishing.duplicate(source, data.id, actor=request.user.owner))
 
 
 ROUTES: list[ControllerRouterHandler] = [

@@ -11,7 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.base import Slug
 from tidings.contracts.users import Categories, Category, NewCategory
-from tidings.kit.auth import requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.errors import FieldFault, Malformed, NotFound
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
@@ -65,11 +65,14 @@ async def list_categories(category_store: Store, cursor: Cursor = None, limit: L
     },
 )
 async def put_category(
-    category_id: FromPath[str], data: JSONBody[NewCategory], category_store: Store
+    category_id: FromPath[str],
+    data: JSONBody[NewCategory],
+    category_store: Store,
+    request: AuthenticatedRequest,
 ) -> Response[Category]:
     """Describe a kind of notification. One that is `required` cannot be off by default."""
     refuse([*_id_faults(category_id), *unstorable(data), *_required_but_off(data)])
-    category, is_new = await category_store.put(category_id, data)
+    category, is_new = await category_store.put(category_id, data, actor=request.user.owner)
     return Response(category, status_code=201 if is_new else 200)
 
 
@@ -96,14 +99,16 @@ async def read_category(category_id: FromPath[str], category_store: Store) -> Ca
     summary="Delete a category",
     responses=refusals({404: "`unknown_category`: not the form of an id", 409: "`built_in_category`"}),
 )
-async def remove_category(category_id: FromPath[str], category_store: Store) -> None:
+async def remove_category(
+    category_id: FromPath[str], category_store: Store, request: AuthenticatedRequest
+) -> None:
     """Delete a category; one that is gone already is no error.
 
     What people chose for it is kept, and counts again if it is added again.
     """
     if not _is_slug(category_id):
         raise _unknown(category_id)
-    await category_store.remove(category_id)
+    await category_store.remove(category_id, actor=request.user.owner)
 
 
 ROUTES: list[ControllerRouterHandler] = [list_categories, put_category, read_category, remove_category]

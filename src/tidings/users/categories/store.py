@@ -4,6 +4,7 @@ import asyncpg
 import msgspec
 
 from tidings.contracts.users import Category, NewCategory
+from tidings.kit.audit.store import record
 from tidings.kit.database import Connection, Database
 from tidings.kit.errors import Conflict
 
@@ -26,7 +27,7 @@ _PUT = """
         email = excluded.email, push = excluded.push
     returning *
 """
-_REMOVE = "delete from categories where id = $1"
+_REMOVE = "delete from categories where id = $1 returning true"
 
 
 class CategoryStore:
@@ -52,7 +53,7 @@ class CategoryStore:
             row = await connection.fetchrow(_READ, category_id)
         return None if row is None else _category(row)
 
-    async def put(self, category_id: str, new: NewCategory) -> tuple[Category, bool]:
+    async def put(self, category_id: str, new: NewCategory, *, actor: str) -> tuple[Category, bool]:
         """Add or replace a category; also says whether it is new.
 
         Raises:
@@ -70,9 +71,11 @@ class CategoryStore:
                     code="too_many_categories",
                 )
             (row,) = await connection.fetch(_PUT, category_id, *fields)
+            action = "category.replaced" if counts["known"] else "category.created"
+            await record(connection, actor, action, category_id, msgspec.structs.asdict(new))
         return _category(row), not counts["known"]
 
-    async def remove(self, category_id: str) -> None:
+    async def remove(self, category_id: str, *, actor: str) -> None:
         """Delete a category; one that is not there stays away. What people chose for it is kept.
 
         Raises:
@@ -80,8 +83,9 @@ class CategoryStore:
         """
         if category_id in BUILT_IN:
             raise _built_in(category_id)
-        async with self._database.connection() as connection:
-            await connection.execute(_REMOVE, category_id)
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(_REMOVE, category_id):
+                await record(connection, actor, "category.deleted", category_id)
 
 
 async def categories_by_id(connection: Connection) -> dict[str, Category]:

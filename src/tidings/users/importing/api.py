@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
-from litestar import Request, post
-from litestar.datastructures import State
+from litestar import post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.openapi import ResponseSpec
@@ -15,7 +14,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.users import ImportEvent
-from tidings.kit.auth import Principal, requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.duplex import DuplexResponse
 from tidings.kit.errors import UnsupportedMediaType
 from tidings.kit.problems import refusals
@@ -65,7 +64,7 @@ class _Described(Operation):
     },
 )
 async def import_users(
-    request: Request[Principal, None, State], import_store: NamedDependency[ImportStore]
+    request: AuthenticatedRequest, import_store: NamedDependency[ImportStore]
 ) -> DuplexResponse:
     """A person on each line, as `POST /users` takes them; one whose `external_id` is known is updated.
 
@@ -80,15 +79,17 @@ async def import_users(
         raise UnsupportedMediaType(
             f"Send {' or '.join(FORMATS)} as Content-Type", code="unsupported_media_type"
         )
-    return DuplexResponse(iterator=_answer(request.stream(), read, import_store), media_type=NDJSON)
+    upload = request.stream()
+    events = import_people(read(upload), import_store, actor=request.user.owner)
+    return DuplexResponse(iterator=_answer(upload, events), media_type=NDJSON)
 
 
 ROUTES: list[ControllerRouterHandler] = [import_users]
 
 
-async def _answer(upload: Chunks, read: Format, store: ImportStore) -> AsyncIterator[bytes]:
+async def _answer(upload: Chunks, events: AsyncIterator[ImportEvent]) -> AsyncIterator[bytes]:
     try:
-        async for event in import_people(read(upload), store):
+        async for event in events:
             yield msgspec.json.encode(event) + b"\n"
         await _drain(upload)
     except HTTPException as error:

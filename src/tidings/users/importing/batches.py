@@ -6,6 +6,7 @@ import msgspec
 
 from tidings.contracts.users import ImportCounts, ImportEvent, ImportFault, NewUser
 from tidings.kit.errors import Unavailable
+from tidings.kit.ids import new_id
 from tidings.users.importing.formats import Row, Unreadable
 from tidings.users.importing.store import ImportStore
 
@@ -13,17 +14,19 @@ BATCH_ROWS = 500
 MAX_ROWS = 100_000
 
 
-async def import_people(rows: AsyncIterator[Row], store: ImportStore) -> AsyncIterator[ImportEvent]:
+async def import_people(
+    rows: AsyncIterator[Row], store: ImportStore, *, actor: str
+) -> AsyncIterator[ImportEvent]:
     """Store what the rows hold, and tell of each batch: its faults, then how far the import is.
 
     The last event is the summary. Where the import ends early, because a line cannot be read or
     the database does not answer, the error before it says from which line on nothing was stored.
     """
-    counts = ImportCounts()
+    counts, import_id = ImportCounts(), new_id()
     async for batch, end in _batches(rows):
         people = [row.person for row in batch if row.person]
         try:
-            stored = await store.store(_one_each(people))
+            stored = await store.store(_one_each(people), import_id=import_id, actor=actor)
         except Unavailable as error:
             yield _ended(batch[0].line, error.detail)
             break

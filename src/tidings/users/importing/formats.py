@@ -8,6 +8,7 @@ import msgspec
 
 from tidings.contracts.users import NewUser
 from tidings.kit.errors import FieldFault
+from tidings.kit.patterns import in_words
 from tidings.users.validation import fit_user
 
 MAX_LINE_BYTES = 64 * 1024
@@ -142,5 +143,5 @@ def _row(line: int, person: NewUser) -> Row:
 
 def _shape_fault(error: Exception) -> FieldFault:
     # msgspec's own words end in the path: "Expected `str`, got `int` - at `$.name`".
-    words, _, path = str(error).partition(" - at `")
+    words, _, path = in_words(str(error)).partition(" - at `")
     return FieldFault(field=path.removesuffix("`") or "$", message=words or "It is nested too deeply")

@@ -1,9 +1,11 @@
 """The SQL of imports: one statement a batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from uuid import UUID
 
 from tidings.contracts.users import NewUser
+from tidings.kit.audit.store import record
 from tidings.kit.database import Database
 from tidings.kit.ids import new_id
 from tidings.users.people.store import Forget
@@ -43,10 +45,11 @@ class ImportStore:
         self._database = database
         self._forget = forget
 
-    async def store(self, people: Sequence[NewUser]) -> Stored:
+    async def store(self, people: Sequence[NewUser], *, import_id: UUID, actor: str) -> Stored:
         """Add people, or update those whose `external_id` is known: all of them, or none.
 
-        No two of them may have the same `external_id`.
+        No two of them may have the same `external_id`. The batch has one entry in the audit log: an
+        import that breaks off later has changed these all the same.
         """
         if not people:
             return Stored(created=0, updated=0)
@@ -67,6 +70,8 @@ class ImportStore:
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
             rows = await connection.fetch(IMPORT_USERS, proposed, *map(list, zip(*fields, strict=True)))
             updated = {row["id"] for row in rows}.difference(proposed)
+            stored = Stored(created=len(rows) - len(updated), updated=len(updated))
+            await record(connection, actor, "users.imported", str(import_id), asdict(stored))
             if updated:
                 await self._forget(updated)
-        return Stored(created=len(rows) - len(updated), updated=len(updated))
+        return stored

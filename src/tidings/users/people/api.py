@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.users import NewUser, User, UserExport, UserPatch, Users
-from tidings.kit.auth import requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.errors import FieldFault
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
@@ -46,9 +46,9 @@ Limit = Annotated[int, QueryParameter(ge=1, le=200, description="how many people
     operation_class=example_of(request=examples.NEW_ADA, answer=examples.ADA),
     responses=refusals({409: TAKEN, 422: INVALID}),
 )
-async def add_user(data: JSONBody[NewUser], store: Store) -> Response[User]:
+async def add_user(data: JSONBody[NewUser], store: Store, request: AuthenticatedRequest) -> Response[User]:
     """Store a person. The email address is normalised, and not tried."""
-    user = await store.add_user(checked_user(data))
+    user = await store.add_user(checked_user(data), actor=request.user.owner)
     # Relative (RFC 9110, section 10.2.2), so that it is also right behind the gateway's /v1.
     return Response(user, headers={"Location": f"users/{user.id}"})
 
@@ -61,7 +61,9 @@ async def add_user(data: JSONBody[NewUser], store: Store) -> Response[User]:
     operation_class=example_of(request=examples.NEW_ADA, answer=examples.ADA),
     responses={201: ResponseSpec(User, description="The person is new"), **refusals({422: INVALID})},
 )
-async def put_user(external_id: ExternalIdInPath, data: JSONBody[NewUser], store: Store) -> Response[User]:
+async def put_user(
+    external_id: ExternalIdInPath, data: JSONBody[NewUser], store: Store, request: AuthenticatedRequest
+) -> Response[User]:
     """Store a person under the id your own system has for them. Preferences and devices stay.
 
     What the body leaves out is cleared; `PATCH` leaves it as it is. An id with a slash has no place in a
@@ -69,7 +71,8 @@ async def put_user(external_id: ExternalIdInPath, data: JSONBody[NewUser], store
     """
     if data.external_id not in {None, external_id}:
         refuse([FieldFault(field="$.external_id", message="The path has another external id; leave it out")])
-    user, is_new = await store.put_user(checked_user(msgspec.structs.replace(data, external_id=external_id)))
+    new = checked_user(msgspec.structs.replace(data, external_id=external_id))
+    user, is_new = await store.put_user(new, actor=request.user.owner)
     headers = {"Location": f"../{user.id}"}
     return Response(user, status_code=201 if is_new else 200, headers=headers)
 
@@ -132,9 +135,11 @@ async def read_user(user_id: FromPath[str], store: Store) -> User:
     operation_class=example_of(request=examples.MOVED, answer=examples.ADA),
     responses=refusals({404: UNKNOWN_USER, 409: TAKEN, 410: ERASED_USER, 422: INVALID}),
 )
-async def change_user(user_id: FromPath[str], data: JSONBody[UserPatch], store: Store) -> User:
+async def change_user(
+    user_id: FromPath[str], data: JSONBody[UserPatch], store: Store, request: AuthenticatedRequest
+) -> User:
     """A JSON Merge Patch (RFC 7396): what is left out stays, null clears, `attributes` are merged."""
-    return await store.change_user(user_id_of(user_id), checked_user(data))
+    return await store.change_user(user_id_of(user_id), checked_user(data), actor=request.user.owner)
 
 
 @delete(
@@ -144,12 +149,12 @@ async def change_user(user_id: FromPath[str], data: JSONBody[UserPatch], store: 
     summary="Erase a person",
     responses=refusals({404: UNKNOWN_USER}),
 )
-async def erase_user(user_id: FromPath[str], store: Store) -> None:
+async def erase_user(user_id: FromPath[str], store: Store, request: AuthenticatedRequest) -> None:
     """Erase everything personal at once; the id stays, so that past notifications can still be read.
 
     The `external_id` is free again. The suppression list is not touched.
     """
-    await store.erase_user(user_id_of(user_id))
+    await store.erase_user(user_id_of(user_id), actor=request.user.owner)
 
 
 @get(

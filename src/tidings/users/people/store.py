@@ -11,9 +11,11 @@ import asyncpg
 import msgspec
 
 from tidings.contracts.users import NewUser, User, UserExport, UserPatch
+from tidings.kit.audit.store import record
 from tidings.kit.database import Connection, Database
 from tidings.kit.errors import Conflict, FieldFault, Gone, NotFound
 from tidings.kit.ids import new_id, now
+from tidings.users.erasures.store import add_erasure
 from tidings.users.people.merge_patch import merged
 
 Forget = Callable[[Collection[UUID]], Awaitable[None]]
@@ -98,7 +100,7 @@ class UserStore:
         self._database = database
         self._forget = forget
 
-    async def add_user(self, new: NewUser) -> User:
+    async def add_user(self, new: NewUser, *, actor: str) -> User:
         """Store a person; the fields are taken as they are.
 
         Raises:
@@ -108,9 +110,10 @@ class UserStore:
         with _one_owner(new.external_id):
             async with self._database.transaction() as connection:
                 await connection.execute(ADD_USER, user_id, *_columns(new))
+                await record(connection, actor, "user.created", str(user_id), {"fields": _given(new)})
                 return await _read(connection, user_id)
 
-    async def put_user(self, new: NewUser) -> tuple[User, bool]:
+    async def put_user(self, new: NewUser, *, actor: str) -> tuple[User, bool]:
         """Store a person, or replace the fields of the one with this external id; also says if it is new.
 
         Preferences and devices stay.
@@ -120,6 +123,8 @@ class UserStore:
             stored: UUID = await connection.fetchval(PUT_USER, proposed, *_columns(new))
             if stored != proposed:
                 await self._forget([stored])
+            action = "user.created" if stored == proposed else "user.replaced"
+            await record(connection, actor, action, str(stored), {"fields": _given(new)})
             return await _read(connection, stored), stored == proposed
 
     async def user(self, user_id: UUID) -> User:
@@ -153,7 +158,7 @@ class UserStore:
             rows = await connection.fetch(SELECT_PAGE % " and ".join(conditions), *values)
         return [msgspec.convert(dict(row), User) for row in rows]
 
-    async def change_user(self, user_id: UUID, patch: UserPatch) -> User:
+    async def change_user(self, user_id: UUID, patch: UserPatch, *, actor: str) -> User:
         """Change a person; the patch's fields are taken as they are.
 
         Raises:
@@ -169,10 +174,13 @@ class UserStore:
                 given["attributes"] = merged(row["attributes"], given.get("attributes", {}))
                 fields = NewUser(**{name: given.get(name, row[name]) for name in NewUser.__struct_fields__})
                 await connection.execute(UPDATE_USER, user_id, *_columns(fields))
+                changed = [name for name in given if given[name] != row[name]]
+                if changed:
+                    await record(connection, actor, "user.changed", str(user_id), {"fields": changed})
                 await self._forget([user_id])
                 return await _read(connection, user_id)
 
-    async def erase_user(self, user_id: UUID) -> None:
+    async def erase_user(self, user_id: UUID, *, actor: str) -> None:
         """Erase all that is personal, and leave the id with `erased_at`. Twice is no error.
 
         The suppression list keeps the address: whoever imports it again must not write to it.
@@ -187,7 +195,9 @@ class UserStore:
                 return
             for statement in (ERASE_USER, ERASE_DEVICES, ERASE_REMOVED_DEVICES):
                 await connection.execute(statement, user_id)
+            await record(connection, actor, "user.erased", str(user_id))
             await self._forget([user_id])
+            await add_erasure(connection, user_id)
 
     async def export_user(self, user_id: UUID) -> UserExport:
         """All that is known of a person.
@@ -240,6 +250,11 @@ async def _read(connection: Connection, user_id: UUID) -> User:
     if row is None:
         raise unknown_user(user_id)
     return msgspec.convert(dict(row), User)
+
+
+def _given(new: NewUser) -> list[str]:
+    """The names of the fields that hold something: an audit log outlives the person it is about."""
+    return [name for name, value in msgspec.structs.asdict(new).items() if value]
 
 
 def _columns(new: NewUser) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.codes import Channel
 from tidings.contracts.users import NewPreferences, Preferences, StoredCap, StoredChoice, StoredQuietHours
-from tidings.kit.auth import requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 from tidings.users.preferences.store import PreferencesStore
@@ -52,14 +52,17 @@ async def read_preferences(user_id: FromPath[str], preferences_store: Wishes) ->
     ),
 )
 async def set_preferences(
-    user_id: FromPath[str], data: JSONBody[NewPreferences], preferences_store: Wishes
+    user_id: FromPath[str],
+    data: JSONBody[NewPreferences],
+    preferences_store: Wishes,
+    request: AuthenticatedRequest,
 ) -> Preferences:
     """Say what a person wants; what is left out is the default again.
 
     Quiet hours are in the person's time zone. Choices that are stored already may be sent back, though
     their category is gone.
     """
-    return await preferences_store.change(user_id_of(user_id), lambda _: data)
+    return await preferences_store.change(user_id_of(user_id), lambda _: data, actor=request.user.owner)
 
 
 ROUTES: list[ControllerRouterHandler] = [read_preferences, set_preferences]

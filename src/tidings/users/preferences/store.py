@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from tidings.contracts.users import NewPreferences, Preferences
+from tidings.kit.audit.store import record
 from tidings.kit.database import Database
 from tidings.users.categories.store import categories_by_id
 from tidings.users.people.store import Forget, erased_user, lock_user, unknown_user
@@ -38,7 +39,9 @@ class PreferencesStore:
             raise erased_user(user_id)
         return msgspec.convert(row["preferences"], Preferences)
 
-    async def change(self, user_id: UUID, edit: Callable[[Preferences], NewPreferences]) -> Preferences:
+    async def change(
+        self, user_id: UUID, edit: Callable[[Preferences], NewPreferences], *, actor: str
+    ) -> Preferences:
         """Replace a person's preferences by what `edit` makes of those held; answers the new ones.
 
         Raises:
@@ -51,8 +54,12 @@ class PreferencesStore:
             held = msgspec.convert(row["preferences"], Preferences)
             new = edit(held)
             refuse(faults_of(new, held=held, categories=await categories_by_id(connection)))
-            stored = msgspec.to_builtins(new)
+            stored, before = msgspec.to_builtins(new), msgspec.to_builtins(held)
             await connection.execute(_REPLACE, user_id, stored)
+            changed = [name for name, value in stored.items() if value != before[name]]
+            if changed:
+                detail = {"fields": changed}
+                await record(connection, actor, "preferences.changed", str(user_id), detail)
             # Before the commit, so that a crash between the two leaves no cache behind the database.
             await self._forget([user_id])
         return msgspec.convert(stored, Preferences)

@@ -19,7 +19,7 @@ from tidings.contracts.users import (
     SuppressionReason,
     Suppressions,
 )
-from tidings.kit.auth import requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.cursors import position_of
 from tidings.kit.errors import NotFound
 from tidings.kit.examples import example_of
@@ -90,9 +90,11 @@ async def list_suppressions(
         **refusals({422: INVALID}),
     },
 )
-async def add_suppression(data: JSONBody[NewSuppression], suppression_store: Store) -> Response[Suppression]:
+async def add_suppression(
+    data: JSONBody[NewSuppression], suppression_store: Store, request: AuthenticatedRequest
+) -> Response[Suppression]:
     """Say that an address must not be written to. It holds for the next notification on."""
-    suppression, is_new = await suppression_store.add(checked_suppression(data))
+    suppression, is_new = await suppression_store.add(checked_suppression(data), actor=request.user.owner)
     return Response(suppression, status_code=201 if is_new else 200)
 
 
@@ -103,12 +105,14 @@ async def add_suppression(data: JSONBody[NewSuppression], suppression_store: Sto
     summary="Take an entry off the list",
     responses=refusals({404: "`unknown_suppression`: not the form of an id"}),
 )
-async def remove_suppression(suppression_id: FromPath[str], suppression_store: Store) -> None:
+async def remove_suppression(
+    suppression_id: FromPath[str], suppression_store: Store, request: AuthenticatedRequest
+) -> None:
     """Let an address be written to again, unless another entry holds it. Twice is no error."""
     parsed = uuid_of(suppression_id)
     if parsed is None:
         raise NotFound(f"{suppression_id} is not the id of a suppression", code="unknown_suppression")
-    await suppression_store.remove(parsed)
+    await suppression_store.remove(parsed, actor=request.user.owner)
 
 
 @post(
@@ -120,9 +124,11 @@ async def remove_suppression(suppression_id: FromPath[str], suppression_store: S
     operation_class=example_of(request=SuccessReport(email="ada@example.com")),
     responses=refusals({422: INVALID}),
 )
-async def report_success(data: JSONBody[SuccessReport], suppression_store: Store) -> None:
+async def report_success(
+    data: JSONBody[SuccessReport], suppression_store: Store, request: AuthenticatedRequest
+) -> None:
     """Clear the hard bounces and `invalid` entries of an address, which a message that arrived disproves."""
-    await suppression_store.clear_presumed_dead(with_normal_email(data).email)
+    await suppression_store.clear_presumed_dead(with_normal_email(data).email, actor=request.user.owner)
 
 
 @post(

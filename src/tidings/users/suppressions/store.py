@@ -8,6 +8,8 @@ import asyncpg
 import msgspec
 
 from tidings.contracts.users import NewSuppression, Suppression, SuppressionReason
+from tidings.kit.audit.entries import Deed
+from tidings.kit.audit.store import record_all
 from tidings.kit.database import Database
 from tidings.kit.ids import new_id, now
 from tidings.users.people.store import Forget
@@ -41,16 +43,12 @@ _AMONG = """
     )
 """
 _USERS_OF = """
-    select id from users where lower(email) = lower($1) and erased_at is null
+    select users.id from unnest($1::text[]) as held (email)
+    join users on lower(users.email) = lower(held.email) and erased_at is null
     union
-    select user_id from push_tokens where token_sha256 = $2
+    select user_id from push_tokens where token_sha256 = any($2::bytea[])
 """
-_REMOVE = """
-    with gone as (delete from suppressions where {} returning email, token_sha256)
-    select users.id from users, gone where lower(users.email) = lower(gone.email) and erased_at is null
-    union
-    select user_id from push_tokens, gone where push_tokens.token_sha256 = gone.token_sha256
-"""
+_REMOVE = "delete from suppressions where {} returning id, email, token_sha256, reason"
 _REMOVE_ONE = _REMOVE.format("id = $1")
 _CLEAR = _REMOVE.format("lower(email) = lower($1) and reason = any($2)")
 
@@ -75,7 +73,7 @@ class SuppressionStore:
         self._database = database
         self._forget = forget
 
-    async def add(self, new: NewSuppression) -> tuple[Suppression, bool]:
+    async def add(self, new: NewSuppression, *, actor: str) -> tuple[Suppression, bool]:
         """Add a checked entry; also says whether it is new.
 
         The same address and reason again keeps the entry there is, with the later of both expiries.
@@ -85,7 +83,9 @@ class SuppressionStore:
         fields = (new.email, new.token, new.reason, new.source, now(), new.expires_at)
         async with self._database.transaction() as connection:
             (row,) = await connection.fetch(statement, proposed, *fields, digest)
-            touched = await connection.fetch(_USERS_OF, new.email, digest)
+            action = "suppression.added" if row["id"] == proposed else "suppression.extended"
+            await record_all(connection, actor, [_deed(action, row)])
+            touched = await connection.fetch(_USERS_OF, [new.email], [digest])
             await self._forget([user["id"] for user in touched])
         return _suppression(row), row["id"] == proposed
 
@@ -104,18 +104,21 @@ class SuppressionStore:
             rows = await connection.fetch(_AMONG, list(emails), now())
         return [row["email"] for row in rows]
 
-    async def remove(self, suppression_id: UUID) -> None:
+    async def remove(self, suppression_id: UUID, *, actor: str) -> None:
         """Take an entry off the list; one that is not there stays away."""
-        await self._take_off(_REMOVE_ONE, suppression_id)
+        await self._take_off(actor, _REMOVE_ONE, suppression_id)
 
-    async def clear_presumed_dead(self, email: str) -> None:
+    async def clear_presumed_dead(self, email: str, *, actor: str) -> None:
         """Take off what a message that arrived disproves: hard bounces and invalid addresses."""
-        await self._take_off(_CLEAR, email, list(PRESUMED_DEAD))
+        await self._take_off(actor, _CLEAR, email, list(PRESUMED_DEAD))
 
-    async def _take_off(self, statement: str, *values: object) -> None:
+    async def _take_off(self, actor: str, statement: str, *values: object) -> None:
         async with self._database.transaction() as connection:
-            touched = await connection.fetch(statement, *values)
-            if touched:
+            gone = await connection.fetch(statement, *values)
+            if gone:
+                await record_all(connection, actor, [_deed("suppression.removed", row) for row in gone])
+                emails, digests = ([row[name] for row in gone] for name in ("email", "token_sha256"))
+                touched = await connection.fetch(_USERS_OF, emails, digests)
                 await self._forget([user["id"] for user in touched])
 
 
@@ -135,6 +138,11 @@ def _page(wanted: SuppressionFilter, before: UUID | None, limit: int) -> tuple[s
 
 def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
+
+
+def _deed(action: str, row: asyncpg.Record) -> Deed:
+    detail = {"reason": row["reason"], "of": "token" if row["email"] is None else "email"}
+    return Deed(action=action, subject=str(row["id"]), detail=detail)
 
 
 def _suppression(row: asyncpg.Record) -> Suppression:

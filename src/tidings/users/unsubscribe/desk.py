@@ -14,6 +14,9 @@ from tidings.users.preferences.rules import switched
 from tidings.users.preferences.store import PreferencesStore
 from tidings.users.unsubscribe.switches import Submitted, as_submitted
 
+RECIPIENT = "recipient"
+"""Who changed something through a link, in the audit log: whoever holds it, and so no name."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -86,7 +89,9 @@ class Desk:
             return visit
         category = visit.category.id if visit.category else None
         preferences = await self._preferences.change(
-            visit.user.id, lambda held: switched(held, category, Channel.EMAIL, wanted=False)
+            visit.user.id,
+            lambda held: switched(held, category, Channel.EMAIL, wanted=False),
+            actor=RECIPIENT,
         )
         log.info("unsubscribed", user_id=str(visit.user.id), category=category, one_click=one_click)
         return msgspec.structs.replace(visit, preferences=preferences)
@@ -94,7 +99,7 @@ class Desk:
     async def save(self, visit: Visit, sent: Submitted) -> Visit:
         """Keep what the recipient chose in the preference centre."""
         preferences = await self._preferences.change(
-            visit.user.id, lambda held: as_submitted(held, visit.categories, sent)
+            visit.user.id, lambda held: as_submitted(held, visit.categories, sent), actor=RECIPIENT
         )
         log.info("preferences_saved", user_id=str(visit.user.id))
         return msgspec.structs.replace(visit, preferences=preferences)

@@ -1,0 +1,114 @@
+"""All SQL on audit logs. The table is append only: PostgreSQL refuses updates and deletions."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from structlog.contextvars import get_contextvars
+
+from tidings.kit.audit.entries import AuditEntries, AuditEntry, AuditFilter, Deed
+from tidings.kit.database import Connection, Database
+from tidings.kit.ids import new_id, now
+
+
+async def record(
+    connection: Connection, actor: str, action: str, subject: str, detail: Mapping[str, object] | None = None
+) -> None:
+    """Write one entry in the transaction that makes the change, so that neither exists without the other.
+
+    Args:
+        connection: the connection of the change, inside its transaction.
+        actor: who did it, which is the `owner` of the request's `Principal`.
+        action: what was done, as `<noun>.<past participle>`, for example `api_key.revoked`.
+        subject: the id of what was changed.
+        detail: what else to know, as JSON; never a secret, and nothing personal.
+    """
+    await record_all(connection, actor, [Deed(action=action, subject=subject, detail=detail or {})])
+
+
+async def record_all(connection: Connection, actor: str, deeds: Sequence[Deed]) -> None:
+    """Write an entry for each deed, in one statement. As for `record`; nothing is done for no deeds."""
+    if not deeds:
+        return
+    await connection.execute(
+        _INSERT,
+        now(),
+        actor,
+        get_contextvars().get("correlation_id"),
+        [new_id() for _ in deeds],
+        [deed.action for deed in deeds],
+        [deed.subject for deed in deeds],
+        [dict(deed.detail) for deed in deeds],
+    )
+
+
+class AuditLog:
+    """Reads the audit log of one service."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, wanted: AuditFilter, *, before: UUID | None, limit: int) -> AuditEntries:
+        """At most `limit` entries that fit, newest first, from the one that follows `before` on."""
+        statement, values = _page(wanted, before)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statement, limit + 1, *values)
+        found = [AuditEntry(**row) for row in rows[:limit]]
+        return AuditEntries(entries=found, next_cursor=str(found[-1].id) if len(rows) > limit else None)
+
+
+def _page(wanted: AuditFilter, before: UUID | None) -> tuple[str, list[object]]:
+    """The statement has only the conditions asked for, so that each has its index."""
+    asked = {
+        "actor = {}": wanted.actor,
+        "action = {}": wanted.action,
+        "subject = {}": wanted.subject,
+        "at >= {}": wanted.since,
+        "id < {}": before,
+    }
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    conditions = [condition.format(f"${number}") for number, condition in enumerate(given, start=2)]
+    return _PAGE % " and ".join(["true", *conditions]), [*given.values()]
+
+
+_INSERT = """
+insert into audit_log (id, at, actor, action, subject, detail, correlation_id)
+select id, $1, $2, action, subject, detail, $3
+from unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) as deed (id, action, subject, detail)
+"""
+_PAGE = """
+select id, at, actor, action, subject, detail, correlation_id from audit_log
+where %s order by id desc limit $1
+"""
+
+# A revoked grant would not bind the table's owner or a superuser; a trigger does.
+CREATE_TABLE = (
+    """
+    create table audit_log (
+        id uuid primary key,
+        at timestamptz not null,
+        actor text not null,
+        action text not null,
+        subject text not null,
+        detail jsonb not null,
+        correlation_id text
+    )
+    """,
+    "create index audit_log_by_actor on audit_log (actor, id)",
+    "create index audit_log_by_action on audit_log (action, id)",
+    "create index audit_log_by_subject on audit_log (subject, id)",
+    "create index audit_log_by_time on audit_log (at)",
+    """
+    create function refuse_change_of_audit_log() returns trigger language plpgsql as $$
+    begin
+        raise exception 'audit_log is append only';
+    end
+    $$
+    """,
+    """
+    create trigger audit_log_is_append_only
+    before update or delete or truncate on audit_log
+    for each statement execute function refuse_change_of_audit_log()
+    """,
+)
+"""What a service's migration runs to have an audit log. It was run: later changes are new migrations."""
+DROP_TABLE = ("drop table audit_log", "drop function refuse_change_of_audit_log")
