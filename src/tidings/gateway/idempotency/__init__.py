@@ -1,0 +1,1 @@
+"""An `Idempotency-Key` on any write: done once, and answered the same again."""
