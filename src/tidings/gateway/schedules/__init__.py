@@ -1,0 +1,1 @@
+"""Notifications that recur: schedules, and the notifications that they make."""
