@@ -7,7 +7,7 @@ from tidings.contracts.codes import ErrorOwner, Reason, WhenAmbiguous
 from tidings.contracts.messages import DeliveryMessage
 from tidings.delivery.channel import Provider
 from tidings.delivery.ledger import Abandoned, Claim, Ledger, LedgerUnavailable
-from tidings.delivery.outcome import Answer, Failed, Held, Outcome, Refused, Retry, Sent, Taken
+from tidings.delivery.outcome import Answer, Cancelled, Failed, Held, Outcome, Refused, Retry, Sent, Taken
 
 LEDGER_DOWN_SECONDS = 2.0
 BUSY_SECONDS = 2.0
@@ -56,7 +56,7 @@ class SendClaim:
         """Claim the send for `provider`, or hand a claim on to it.
 
         Raises:
-            AlreadyHandled: it was sent before, is being sent, or must not be sent now.
+            AlreadyHandled: it was sent before, is being sent, was cancelled, or must not be sent now.
         """
         if self._provider is None:
             self._claimed = await self._claim(provider)
@@ -92,6 +92,8 @@ class SendClaim:
             return False
         if isinstance(claim, Taken):
             raise AlreadyHandled(Sent(claim, repeated=True))
+        if claim is Claim.CANCELLED:
+            raise AlreadyHandled(Cancelled())
         if claim is Claim.BUSY:
             words = "Another worker is sending it"
             raise AlreadyHandled(Retry(Reason.OUTCOME_UNKNOWN, words, after=BUSY_SECONDS, counted=False))

@@ -3,7 +3,8 @@
 A Redis hash per notification holds a field per target: `sending <owner> <provider>` from just before
 the body goes out, then `sent <record>`, or `unsure <provider>` when no answer came. A claim is as good
 as its owner's lease, one key per process that the process renews; when the lease has lapsed, the owner
-died and nobody knows whether the body arrived.
+died and nobody knows whether the body arrived. While there is no such field the gateway may write
+`cancelled`, and then nothing is claimed any more.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from cachetools import LRUCache
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tidings.delivery.outcome import Taken
+from tidings.contracts.ledger import CANCELLED, WORKERS_HERE, ledger_key
+from tidings.delivery.outcome import Cancelled, Taken
 from tidings.kit.batching import Batcher
 
 LEASE_SECONDS = 6
@@ -33,10 +35,11 @@ _UNREACHABLE = (RedisError, OSError, TimeoutError)
 
 # One call carries the steps of all messages in work: a call by itself costs the worker more than 100 us.
 _APPLY = """
-local owner, kept, leases = unpack(ARGV)
+local owner, kept, leases, cancelled = unpack(ARGV)
 local function claim(key, target, provider)
   local state = redis.call('HGET', key, target) or ''
   if string.sub(state, 1, 5) == 'sent ' then return state end
+  if redis.call('HEXISTS', key, cancelled) == 1 then return 'cancelled' end
   local before, doubted = string.match(state, '^sending (%S+) ?(.*)$')
   if before and before ~= owner and redis.call('EXISTS', leases .. before) == 1 then return 'busy' end
   redis.call('HSET', key, target, 'sending ' .. owner .. ' ' .. provider)
@@ -49,7 +52,7 @@ local function write(key, target, state)
 end
 local answers = {}
 for index, key in ipairs(KEYS) do
-  local verb, target, text = ARGV[3 * index + 1], ARGV[3 * index + 2], ARGV[3 * index + 3]
+  local verb, target, text = ARGV[3 * index + 2], ARGV[3 * index + 3], ARGV[3 * index + 4]
   if verb == 'claim' then answers[index] = claim(key, target, text)
   elseif verb == 'write' then write(key, target, text)
   else redis.call('HDEL', key, target) end
@@ -67,6 +70,11 @@ class Claim(Enum):
     GRANTED = auto()
     BUSY = auto()
     """Another delivery of the same message is sending it at this moment."""
+    CANCELLED = auto()
+    """It was cancelled before anybody began to send it."""
+
+
+_REFUSALS = {b"busy": Claim.BUSY, b"cancelled": Claim.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +112,26 @@ class Ledger:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._owner: Final = secrets.token_hex(8)
+        self._constants: Final = (self._owner, KEPT_SECONDS, _lease(""), CANCELLED)
         self._script = redis.register_script(_APPLY)
         self._steps: Batcher[_Step, bytes] = Batcher(self._apply, max_size=MOST_STEPS)
         self._sending: set[tuple[UUID, str]] = set()
         self._unrecorded: LRUCache[tuple[UUID, str], Taken] = LRUCache(10_000)
 
-    async def history(self, notification_id: UUID) -> dict[str, Taken | Unsure]:
-        """What was sent already, and what may have been, by target key.
+    async def history(self, notification_id: UUID) -> dict[str, Taken | Unsure] | Cancelled:
+        """What was sent already, and what may have been, by target key; or that it was cancelled.
 
         Raises:
             LedgerUnavailable: Redis does not answer.
         """
         try:
-            answer = await self._redis.hgetall(_key(notification_id))
+            answer = await self._redis.hgetall(ledger_key(notification_id))
         except _UNREACHABLE as error:
             raise LedgerUnavailable(str(error)) from error
-        fields = cast("dict[bytes, bytes]", answer)
-        return {field.decode(): _known(state) for field, state in fields.items()}
+        fields = {field.decode(): state for field, state in cast("dict[bytes, bytes]", answer).items()}
+        cancelled = fields.pop(CANCELLED, None)
+        # A send that could not be claimed may have got past a cancel; then it was sent.
+        return Cancelled() if cancelled and not fields else {key: _known(one) for key, one in fields.items()}
 
     async def claim(self, notification_id: UUID, target: str, provider: str) -> Claim | Abandoned | Taken:
         """Claim a send by `provider` just before its body goes out; `Taken` when it was sent already.
@@ -151,7 +162,7 @@ class Ledger:
             return _taken(answer)
         if answer.startswith(b"abandoned "):
             return Abandoned(answer.removeprefix(b"abandoned ").decode())
-        return Claim.BUSY if answer == b"busy" else Claim.GRANTED
+        return _REFUSALS.get(answer, Claim.GRANTED)
 
     async def pass_on(self, notification_id: UUID, target: str, provider: str) -> None:
         """Say that our claim is now for another provider; the one before surely did not take it."""
@@ -183,9 +194,9 @@ class Ledger:
         await self._steps.submit(_Step(verb, notification_id, target, state or b""))
 
     async def _apply(self, steps: list[_Step]) -> Sequence[bytes]:
-        keys = [_key(step.notification_id) for step in steps]
+        keys = [ledger_key(step.notification_id) for step in steps]
         words = [word for step in steps for word in (step.verb, step.target, step.text)]
-        answers = await self._script(keys=keys, args=[self._owner, KEPT_SECONDS, _lease(""), *words])
+        answers = await self._script(keys=keys, args=[*self._constants, *words])
         return cast("list[bytes]", answers)
 
     def abandon(self, notification_id: UUID, target: str) -> None:
@@ -203,6 +214,8 @@ class Ledger:
             for key, taken in list(self._unrecorded.items()):
                 await self._write(*key, _sent(taken))
                 self._unrecorded.pop(key)
+            # The last: in a Redis that has lost everything, nothing is cancelled before this is back.
+            await self._redis.set(WORKERS_HERE, b"1")
 
     async def end_lease(self) -> None:
         """Say that this process is gone, so that its claims need no waiting for."""
@@ -227,10 +240,6 @@ async def _renew_for_ever(ledger: Ledger) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         await ledger.renew_lease()
-
-
-def _key(notification_id: UUID) -> str:
-    return f"delivery:{notification_id}"
 
 
 def _lease(owner: str) -> str:

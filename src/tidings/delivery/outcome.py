@@ -98,6 +98,11 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelled:
+    """It was cancelled before anybody began to send it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ambiguous:
     """The body went out and no answer came: it may have arrived."""
 
@@ -105,7 +110,7 @@ class Ambiguous:
     provider: str | None = None
 
 
-Outcome = Sent | Retry | Failed | Suppressed | Expired | Ambiguous
+Outcome = Sent | Retry | Failed | Suppressed | Expired | Cancelled | Ambiguous
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,17 @@ from typing import Any
 
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
-from tidings.delivery.outcome import Ambiguous, Attempt, Expired, Failed, Outcome, Retry, Sent, Suppressed
+from tidings.delivery.outcome import (
+    Ambiguous,
+    Attempt,
+    Cancelled,
+    Expired,
+    Failed,
+    Outcome,
+    Retry,
+    Sent,
+    Suppressed,
+)
 from tidings.delivery.schedule import RetrySchedule
 from tidings.delivery.verdicts import again
 from tidings.kit.broker.port import Acknowledge, DeadLetter, Delay, Delivery, Settlement
@@ -42,14 +52,22 @@ class _Conclusion:
             case Failed(reason, detail, provider):
                 failed = self._event(Status.FAILED, reason=reason, detail=detail, provider=provider)
                 return failed, DeadLetter(reason, detail[:DETAIL_CHARS])
-            case Suppressed(reason, detail):
-                return self._event(Status.SUPPRESSED, reason=reason, detail=detail), Acknowledge()
-            case Expired():
-                return self._event(Status.EXPIRED, reason=Reason.EXPIRED), Acknowledge()
+            case Suppressed() | Expired() | Cancelled():
+                return self._left_unsent(outcome), Acknowledge()
             case Ambiguous():
                 return self._try_again(again(outcome))
             case Retry():
                 return self._try_again(outcome)
+
+    def _left_unsent(self, outcome: Suppressed | Expired | Cancelled) -> StatusEvent:
+        match outcome:
+            case Suppressed(reason, detail):
+                return self._event(Status.SUPPRESSED, reason=reason, detail=detail)
+            case Expired():
+                return self._event(Status.EXPIRED, reason=Reason.EXPIRED)
+            case Cancelled():
+                # With the identity of the gateway's own event, so that the timeline has it once.
+                return self._event(Status.CANCELLED, attempt=0)
 
     def _rest_of(self, sent: Sent) -> Settlement:
         """A notification that was sent is no dead letter, whatever becomes of the other devices."""
@@ -118,7 +136,6 @@ class _Conclusion:
         return StatusEvent(
             notification_id=self._message.notification_id,
             status=status,
-            attempt=self._attempt,
             detail=detail[:DETAIL_CHARS] if detail else detail,
-            **{"at": now(), **known},
+            **{"at": now(), "attempt": self._attempt, **known},
         )

@@ -7,6 +7,7 @@ from tidings.contracts.codes import ErrorOwner, Reason, WhenAmbiguous
 from tidings.delivery.claiming import unknown_outcome
 from tidings.delivery.outcome import (
     Ambiguous,
+    Cancelled,
     Expired,
     Failed,
     Held,
@@ -55,7 +56,7 @@ def parked(held: Held) -> Retry:
 
 def combine(outcomes: Sequence[Outcome]) -> Outcome:
     """One outcome for several targets: the best news wins. What is left to do stands in `Sent.again`."""
-    ranked = (Sent, Retry, Ambiguous, Suppressed, Expired, Failed)
+    ranked = (Sent, Cancelled, Retry, Ambiguous, Suppressed, Expired, Failed)
     best = min(outcomes, key=lambda outcome: ranked.index(type(outcome)))
     waits = [
         again(one) if isinstance(one, Ambiguous) else one
@@ -64,7 +65,8 @@ def combine(outcomes: Sequence[Outcome]) -> Outcome:
     ]
     if isinstance(best, Sent):
         return replace(best, again=_longest(waits)) if waits else best
-    return _longest(waits) if waits else best
+    # The other devices would find it cancelled as well.
+    return _longest(waits) if waits and not isinstance(best, Cancelled) else best
 
 
 def again(unknown: Ambiguous) -> Retry:

@@ -1,0 +1,1 @@
+"""Cancelling: decided by one compare-and-set, which the workers honour."""
