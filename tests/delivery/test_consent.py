@@ -8,6 +8,7 @@ import pytest
 
 from support.parcels import new_message
 from tidings.contracts.codes import Channel, Priority, Reason
+from tidings.contracts.tracing import Trace
 from tidings.contracts.users import (
     Category,
     ChannelChoice,
@@ -34,7 +35,7 @@ def contact(**preferences: object) -> Contact:
 def decide(
     person: Contact, category: Category = MARKETING, channel: Channel = Channel.EMAIL, **message: object
 ) -> Outcome | None:
-    return refusal(new_message(channel, **message), person, category, channel, AT)
+    return refusal(new_message(channel, **message), person, category, channel, AT, trace=Trace())
 
 
 def reason(outcome: Outcome | None) -> Reason | None:

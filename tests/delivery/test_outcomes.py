@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -169,7 +168,7 @@ async def test_who_has_had_enough_gets_no_more(
 @pytest.mark.parametrize(
     ("changed", "reason", "word"),
     [
-        ({"user_id": str(uuid4())}, Reason.UNKNOWN_USER, "no user"),
+        ({"user_id": "0198c0de-0000-7000-8000-000000000000"}, Reason.UNKNOWN_USER, "no user"),
         ({"template_id": "no-such-template"}, Reason.UNKNOWN_TEMPLATE, "no-such-template"),
         ({"template_version": 99}, Reason.UNKNOWN_TEMPLATE, "welcome"),
         ({"template_id": "push-only"}, Reason.TEMPLATE_LACKS_CHANNEL, "push-only"),

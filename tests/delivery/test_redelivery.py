@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from delivery.conftest import NewMessage
@@ -31,13 +32,14 @@ async def test_what_was_sent_is_not_sent_again(
     address: str,
     redelivered: bool,
 ) -> None:
-    """A copy that another process gets is acknowledged; the first send is reported again as it was."""
+    """A copy for another process is acknowledged; the first send is reported again, but for its trace."""
     message = new_message()
     await desk.deliver(message)
     async with open_desk(settings) as other:
         assert await other.deliver(message, redelivered=redelivered) == Acknowledge()
+    first = await reports.next_of(message.notification_id)
     second = await reports.next_of(message.notification_id, after=1)
-    assert second == (await reports.next_of(message.notification_id))
+    assert replace(second, trace=[]) == replace(first, trace=[])
     assert len(await emails_to(simulator, address)) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.parcels import new_message
 from tidings.contracts.codes import Channel, Reason, Status
 from tidings.contracts.messages import StatusEvent
-from tidings.delivery.outcome import Ambiguous, Attempt, Failed, Outcome, Retry, Sent, Taken
+from tidings.delivery.outcome import Ambiguous, Attempt, Cancelled, Failed, Outcome, Retry, Sent, Taken
 from tidings.delivery.schedule import RetrySchedule
 from tidings.delivery.settling import conclude
 from tidings.delivery.verdicts import combine
@@ -47,6 +47,22 @@ def test_sent_to_all() -> None:
     """The notification is sent, and so is each device."""
     events, settlement = concluded(SENT, SENT)
     assert steps(events) == [(target, Status.SENT, None) for target in (None, "a", "b")]
+    assert settlement == Acknowledge()
+
+
+@pytest.mark.parametrize("other", [LATER, UNKNOWN, DEAD, HELD])
+def test_a_cancel_ends_the_wait_for_other_devices(other: Outcome) -> None:
+    """A retry would find it cancelled as well. The report has no attempt, as the gateway's own has none."""
+    events, settlement = concluded(Cancelled(), other, attempt=2)
+    own = events[0]
+    assert (own.target, own.status, own.attempt) == (None, Status.CANCELLED, 0)
+    assert settlement == Acknowledge()
+
+
+def test_a_device_that_has_it_beside_a_cancel() -> None:
+    """What one device has got is sent, whatever the others find."""
+    events, settlement = concluded(Cancelled(), SENT)
+    assert steps(events) == [(None, Status.SENT, None), ("b", Status.SENT, None)]
     assert settlement == Acknowledge()
 
 

@@ -7,8 +7,9 @@ import structlog
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from tidings.contracts.codes import Reason, Status
+from tidings.contracts.codes import Reason, Status, Step, Verdict
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
+from tidings.contracts.tracing import Trace
 from tidings.delivery.outcome import Attempt, Expired, Outcome, Retry, Sent
 from tidings.delivery.pipeline import Pipeline
 from tidings.delivery.reporting import Reporter
@@ -24,6 +25,7 @@ from tidings.kit.telemetry import continue_trace
 BROKER_DOWN_SECONDS = 1.0
 GATE_SECONDS = 300.0
 """How long a message waits in its worker for a provider, before it waits in the broker."""
+_UNTROUBLED = frozenset({Status.SENT, Status.SUPPRESSED, Status.EXPIRED, Status.CANCELLED})
 _AGES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 
 OUTCOMES = Counter(
@@ -70,10 +72,13 @@ class DeliveryConsumer:
             log.warning("malformed_message", message_id=delivery.message.id, error=str(error))
             return DeadLetter(Reason.MALFORMED_MESSAGE, str(error))
         bind_contextvars(notification_id=str(message.notification_id), attempt=delivery.attempt)
-        attempt = await self._through_the_gate(message, delivery)
+        trace = Trace()
+        attempt = await self._through_the_gate(message, delivery, trace)
         if attempt is None:
             return HandBack()
         events, settlement = conclude(message, delivery, attempt, self._schedule)
+        if events:  # the first is the notification's own
+            events[0] = msgspec.structs.replace(events[0], trace=trace.decisions)
         for event in events:
             _note(message, event, attempt.outcome)
         try:
@@ -82,10 +87,12 @@ class DeliveryConsumer:
             return Delay(BROKER_DOWN_SECONDS, counted=False)
         return settlement
 
-    async def _through_the_gate(self, message: DeliveryMessage, delivery: Delivery) -> Attempt | None:
+    async def _through_the_gate(
+        self, message: DeliveryMessage, delivery: Delivery, trace: Trace
+    ) -> Attempt | None:
         """What became of it once a provider could be tried; None when the worker stops before."""
         if message.sandbox:  # no provider has a part in it
-            return await self._attempt(message, delivery)
+            return await self._attempt(message, delivery, trace)
         limit = GATE_SECONDS
         if message.expires_at is not None:
             limit = min(limit, (message.expires_at - now()).total_seconds())
@@ -93,19 +100,19 @@ class DeliveryConsumer:
             match entry:
                 case Entry.STOPPING:
                     return None
-                case Entry.HELD if limit < GATE_SECONDS:
-                    return Attempt(Expired())
                 case Entry.HELD:
-                    return Attempt(parked(self._routes.held()))
+                    for route in self._routes.by_name.values():
+                        trace.note(Step.PROVIDER, Verdict.SKIPPED, route.skipped())
+                    return Attempt(Expired() if limit < GATE_SECONDS else parked(self._routes.held()))
                 case Entry.OPEN | Entry.IN_TURN:
-                    return await self._attempt(message, delivery)
+                    return await self._attempt(message, delivery, trace)
 
-    async def _attempt(self, message: DeliveryMessage, delivery: Delivery) -> Attempt:
+    async def _attempt(self, message: DeliveryMessage, delivery: Delivery, trace: Trace) -> Attempt:
         first = delivery.attempt == 1 and not delivery.redelivered
         if first:
             QUEUE_WAIT.labels(message.channel).observe((now() - message.accepted_at).total_seconds())
         try:
-            return await self._pipeline.deliver(message, first=first)
+            return await self._pipeline.deliver(message, trace, first=first)
         except Exception as error:
             # A bug of ours must not keep a notification from a recorded end.
             log.exception("delivery_raised")
@@ -114,7 +121,7 @@ class DeliveryConsumer:
 
 def _note(message: DeliveryMessage, event: StatusEvent, outcome: Outcome) -> None:
     provider = event.provider or ""
-    level = log.info if event.status in {Status.SENT, Status.SUPPRESSED, Status.EXPIRED} else log.warning
+    level = log.info if event.status in _UNTROUBLED else log.warning
     level(
         "delivery",
         status=event.status,

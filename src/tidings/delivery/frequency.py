@@ -1,7 +1,7 @@
 """Frequency caps: how many notifications a person got lately, counted in Redis."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from tidings.contracts.codes import Channel
+from tidings.contracts.codes import Channel, Verdict
 from tidings.contracts.users import FrequencyCap
 from tidings.kit.ids import now
 
@@ -18,12 +18,12 @@ WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedel
 # A sorted set per person and channel holds what was let through, by time. One script decides and
 # writes, so that two workers cannot both take the last place; asking again for the same id changes nothing.
 _ADMIT = """
-local at, member, kept = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local at, member, kept, counts = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 for _, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', at - kept)
+  if counts then redis.call('ZREMRANGEBYSCORE', key, '-inf', at - kept) end
 end
 if redis.call('ZSCORE', KEYS[1], member) then return 1 end
-for index = 4, #ARGV, 3 do
+for index = 5, #ARGV, 3 do
   local seconds, most, which = tonumber(ARGV[index]), tonumber(ARGV[index + 1]), ARGV[index + 2]
   local count = 0
   for position, key in ipairs(KEYS) do
@@ -33,8 +33,10 @@ for index = 4, #ARGV, 3 do
   end
   if count >= most then return 0 end
 end
-redis.call('ZADD', KEYS[1], at, member)
-redis.call('EXPIRE', KEYS[1], kept)
+if counts then
+  redis.call('ZADD', KEYS[1], at, member)
+  redis.call('EXPIRE', KEYS[1], kept)
+end
 return 1
 """
 
@@ -47,13 +49,23 @@ class FrequencyCaps:
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(_ADMIT)
 
-    async def admits(
-        self, user_id: UUID, channel: Channel, notification_id: UUID, caps: Sequence[FrequencyCap]
-    ) -> bool:
-        """Whether one more may be sent; then it counts. Without Redis it may, and that is logged."""
+    async def verdict(
+        self,
+        user_id: UUID,
+        channel: Channel,
+        notification_id: UUID,
+        caps: Sequence[FrequencyCap],
+        *,
+        at: datetime | None = None,
+        counts: bool = True,
+    ) -> Verdict:
+        """Whether one more may be sent `at` a time, else now: not if `STOPPED`.
+
+        What is let through counts, unless this is a rehearsal. Without Redis it is `UNKNOWN`, and logged.
+        """
         binding = [cap for cap in caps if cap.channel in {None, channel}]
         if not binding:
-            return True
+            return Verdict.SKIPPED
         others = [other for other in Channel if other is not channel]
         keys = [f"frequency:{user_id}:{one}" for one in (channel, *others)]
         limits = [
@@ -64,9 +76,10 @@ class FrequencyCaps:
         longest = WINDOWS["week"].total_seconds()
         try:
             answer = await self._script(
-                keys=keys, args=[now().timestamp(), str(notification_id), longest, *limits]
+                keys=keys,
+                args=[(at or now()).timestamp(), str(notification_id), longest, int(counts), *limits],
             )
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("frequency_unchecked", error=repr(error))
-            return True
-        return cast("int", answer) == 1
+            return Verdict.UNKNOWN
+        return Verdict.PASSED if cast("int", answer) == 1 else Verdict.STOPPED

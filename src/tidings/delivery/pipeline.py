@@ -1,38 +1,24 @@
-"""From a message to an outcome: look up, contact, consent, template, compose, claim, send, record."""
+"""From a message to an outcome: look up, prepare, claim, send, record."""
 
 import asyncio
 from collections.abc import Collection, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic
 
 from tidings.client.http import RemoteUnavailable
-from tidings.contracts.codes import ErrorOwner, Priority, Reason, WhenAmbiguous
+from tidings.contracts.codes import ErrorOwner, Priority, Step, Verdict, WhenAmbiguous
 from tidings.contracts.messages import DeliveryMessage
-from tidings.contracts.templates import CompiledTemplate
-from tidings.contracts.users import Category, Contact
-from tidings.delivery import consent
-from tidings.delivery.channel import Channel, Content, Parcel, Target
+from tidings.contracts.tracing import Trace
+from tidings.delivery.channel import Channel, Content, Parcel, Provider, Target
 from tidings.delivery.claiming import AlreadyHandled, SendClaim, wait_for_ledger
-from tidings.delivery.directory import Directory, service_down
-from tidings.delivery.frequency import FrequencyCaps
+from tidings.delivery.directory import service_down
 from tidings.delivery.ledger import Ledger, LedgerUnavailable, Unsure
-from tidings.delivery.links import RecipientLinks
-from tidings.delivery.outcome import (
-    Attempt,
-    Expired,
-    Failed,
-    Held,
-    Outcome,
-    Refused,
-    Retry,
-    Sent,
-    Suppressed,
-    Taken,
-)
+from tidings.delivery.outcome import Attempt, Cancelled, Held, Outcome, Refused, Retry, Sent, Taken
+from tidings.delivery.preparing import Preparation, Prepared
 from tidings.delivery.routing.chain import Chain
 from tidings.delivery.verdicts import combine, outcome_of, parked
 from tidings.kit.ids import now
-from tidings.rendering import RenderError
+
+CANCELLED = "it was cancelled"
 
 History = Mapping[str, Taken | Unsure]
 
@@ -46,133 +32,91 @@ class Pipeline(Generic[Content, Target]):
     def __init__(
         self,
         channel: Channel[Content, Target],
+        preparation: Preparation[Content, Target],
         chain: Chain[Content, Target],
-        directory: Directory,
-        *,
         ledger: Ledger,
-        caps: FrequencyCaps,
-        links: RecipientLinks,
         at_once: Mapping[Priority, int],
     ) -> None:
         self._channel = channel
+        self._preparation = preparation
         self._chain = chain
-        self._directory = directory
         self._ledger = ledger
-        self._caps = caps
-        self._links = links
         # Not begun, a send can neither time out while it waits for a connection, nor be left in doubt
         # when this process dies.
         self._sending = {lane: asyncio.Semaphore(places) for lane, places in at_once.items()}
 
-    async def deliver(self, message: DeliveryMessage, *, first: bool) -> Attempt:
+    async def deliver(self, message: DeliveryMessage, trace: Trace, *, first: bool) -> Attempt:
         """Try once. Unless it is the `first` time, an earlier delivery may have got anywhere."""
         history: History = {}
         if not first:
             try:
-                history = await self._ledger.history(message.notification_id)
+                found = await self._ledger.history(message.notification_id)
             except LedgerUnavailable as error:
+                trace.note(Step.LEDGER, Verdict.WAITS, "it does not answer")
                 return Attempt(wait_for_ledger(error))
-        attempt = await self._attempt(message, history, first=first)
+            if isinstance(found, Cancelled):
+                trace.note(Step.LEDGER, Verdict.STOPPED, CANCELLED)
+                return Attempt(found)
+            history = found
+            _note_history(trace, history)
+        attempt = await self._attempt(message, trace, history, first=first)
         taken = next((known for known in history.values() if isinstance(known, Taken)), None)
         if taken is not None and not isinstance(attempt.outcome, Sent):
             return Attempt(Sent(taken, repeated=True))
         return attempt
 
-    async def _attempt(self, message: DeliveryMessage, history: History, *, first: bool) -> Attempt:
-        if message.expires_at is not None and message.expires_at <= now():
-            return Attempt(Expired())
-        composed = await self._compose(message)
-        if not isinstance(composed, _Composed):
-            return Attempt(composed)
-        parcels = {
-            key: Parcel(message, composed.contact, target, composed.content, composed.unsubscribe_url)
-            for key, target in self._channel.targets(composed.contact)
-        }
-        if not parcels:
-            words = f"The user has nothing that {self._channel.name} could be sent to"
-            return Attempt(Failed(self._channel.no_target, words))
-        if await self._is_capped(message, composed):
-            return Attempt(
-                Suppressed(Reason.FREQUENCY_CAPPED, "The user has got as many as they want for now")
-            )
-        outcomes = await self._send_all(parcels, composed.when_ambiguous, history, first=first)
+    async def _attempt(
+        self, message: DeliveryMessage, trace: Trace, history: History, *, first: bool
+    ) -> Attempt:
+        prepared = await self._preparation.prepare(message, trace, at=now())
+        if not isinstance(prepared, Prepared):
+            return Attempt(prepared)
+        outcomes = await self._send_all(prepared, trace, history, first=first)
         return Attempt(combine(list(outcomes.values())), outcomes if len(outcomes) > 1 else {})
 
-    async def _compose(self, message: DeliveryMessage) -> "_Composed[Content] | Outcome":
-        # The template is nearly always kept, so that waiting for both at once would cost more than it saves.
-        contact = await self._directory.contact(message)
-        if not isinstance(contact, Contact):
-            return contact
-        template = await self._directory.template(message)
-        if not isinstance(template, CompiledTemplate):
-            return template
-        category = self._directory.category(template.category)
-        refused = consent.refusal(message, contact, category, self._channel.name, now())
-        if refused is not None:
-            return refused
-        provided = self._links.of(contact.user_id, category)
-        content = await self._content(template, message, contact, provided)
-        if isinstance(content, Failed | Retry):
-            return content
-        unsubscribe_url = None if category.required else provided["unsubscribe_url"]
-        return _Composed(contact, category, content, unsubscribe_url, template.when_ambiguous)
-
-    async def _content(
-        self,
-        template: CompiledTemplate,
-        message: DeliveryMessage,
-        contact: Contact,
-        provided: Mapping[str, str],
-    ) -> Content | Failed | Retry:
-        try:
-            content = await self._channel.compose(template, message, contact, provided)
-        except RenderError as error:
-            return Failed(Reason.RENDER_FAILED, str(error))
-        if content is None:
-            words = f"Version {template.version} of {template.id} has no {self._channel.name} form"
-            return Failed(Reason.TEMPLATE_LACKS_CHANNEL, words)
-        return content
-
-    async def _is_capped(self, message: DeliveryMessage, composed: "_Composed[Content]") -> bool:
-        contact = composed.contact
-        return not composed.category.required and not await self._caps.admits(
-            contact.user_id,
-            self._channel.name,
-            message.notification_id,
-            contact.preferences.frequency_caps,
-        )
-
     async def _send_all(
-        self,
-        parcels: Mapping[str, Parcel[Content, Target]],
-        when_ambiguous: WhenAmbiguous,
-        history: History,
-        *,
-        first: bool,
+        self, prepared: Prepared[Content, Target], trace: Trace, history: History, *, first: bool
     ) -> dict[str, Outcome]:
-        async def send(key: str, parcel: Parcel[Content, Target]) -> Outcome:
+        async def send(key: str, parcel: Parcel[Content, Target], trace: Trace) -> Outcome:
             known = history.get(key)
             doubt = known.provider if isinstance(known, Unsure) else None
+            policy = prepared.when_ambiguous
             claim = SendClaim(
-                self._ledger, parcel.message, key, first=first, when_ambiguous=when_ambiguous, doubt=doubt
+                self._ledger, parcel.message, key, first=first, when_ambiguous=policy, doubt=doubt
             )
             async with self._sending[parcel.message.priority]:
-                return await self._send(parcel, claim, when_ambiguous, doubt)
+                return await self._send(parcel, claim, trace, policy, doubt)
 
         sent = {key: Sent(taken, repeated=True) for key, taken in history.items() if isinstance(taken, Taken)}
-        left = {key: send(key, parcel) for key, parcel in parcels.items() if key not in sent}
-        return {**dict(zip(left, await _all_of(left.values()), strict=True)), **sent}
+        left = {key: parcel for key, parcel in prepared.parcels.items() if key not in sent}
+        # What devices go through at the same time shall not stand mixed up.
+        traces = [trace] if len(left) == 1 else [Trace() for _ in left]
+        sends = [send(*item, own) for item, own in zip(left.items(), traces, strict=True)]
+        outcomes = await _all_of(sends)
+        if len(left) > 1:
+            for own in traces:
+                trace.take_in(own)
+        return {**dict(zip(left, outcomes, strict=True)), **sent}
 
     async def _send(
         self,
         parcel: Parcel[Content, Target],
         claim: SendClaim,
+        trace: Trace,
         when_ambiguous: WhenAmbiguous,
         doubt: str | None,
     ) -> Outcome:
+        async def take(provider: Provider[Any, Any]) -> None:
+            await claim.take(provider)
+            trace.note(Step.CLAIM, Verdict.PASSED, provider.name)
+
         try:
-            said = await self._chain.send(parcel, claim.take, when_ambiguous=when_ambiguous, prefer=doubt)
+            said = await self._chain.send(
+                parcel, take, trace=trace, when_ambiguous=when_ambiguous, prefer=doubt
+            )
         except AlreadyHandled as stopped:
+            waits = isinstance(stopped.outcome, Retry)
+            trace.note(Step.CLAIM, Verdict.WAITS if waits else Verdict.STOPPED, _handled(stopped.outcome))
             return stopped.outcome
         except BaseException:  # a bug, or this process is stopping
             claim.abandon()
@@ -194,10 +138,18 @@ async def _all_of(sends: Collection[Coroutine[Any, Any, Outcome]]) -> list[Outco
     return [await send for send in sends] if len(sends) == 1 else await asyncio.gather(*sends)
 
 
-@dataclass(frozen=True, slots=True)
-class _Composed(Generic[Content]):
-    contact: Contact
-    category: Category
-    content: Content
-    unsubscribe_url: str | None
-    when_ambiguous: WhenAmbiguous
+def _note_history(trace: Trace, history: History) -> None:
+    if not history:
+        trace.note(Step.LEDGER, Verdict.PASSED, "nothing was sent before")
+    for known in history.values():
+        if isinstance(known, Taken):
+            trace.note(Step.LEDGER, Verdict.STOPPED, f"{known.provider} took it before")
+        else:
+            words = f"{known.provider or 'a provider'} may have taken it before"
+            trace.note(Step.LEDGER, Verdict.UNKNOWN, words)
+
+
+def _handled(outcome: Outcome) -> str | None:
+    if isinstance(outcome, Sent):
+        return f"{outcome.taken.provider} took it before"
+    return CANCELLED if isinstance(outcome, Cancelled) else getattr(outcome, "reason", None)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
+from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 from redis.asyncio import Redis
 
@@ -23,7 +24,9 @@ from tidings.delivery.frequency import FrequencyCaps
 from tidings.delivery.ledger import Ledger, open_ledger
 from tidings.delivery.links import RecipientLinks
 from tidings.delivery.pipeline import Pipeline
+from tidings.delivery.preparing import Preparation
 from tidings.delivery.providers_file import Providers
+from tidings.delivery.rehearsing import Rehearser, rehearse
 from tidings.delivery.reporting import Reporter
 from tidings.delivery.routing.budget import Budgets
 from tidings.delivery.routing.chain import Chain
@@ -60,6 +63,7 @@ class Works:
     channel: Channel[Any, Any]
     collaborators: Collaborators
     chain: Chain[Any, Any]
+    rehearser: Rehearser[Any, Any]
     routes: Routes[Any, Any]
     gate: Gate
     handler: DeliveryConsumer
@@ -106,18 +110,12 @@ def _put_together(
     routes = Routes(channel.name, channel.providers, providers, Budgets(redis, channel.name))
     gate = Gate(channel.name, routes)
     chain = Chain(channel, providers, routes)
-    pipeline = Pipeline(
-        channel,
-        chain,
-        directory,
-        ledger=collaborators.ledger,
-        caps=FrequencyCaps(redis),
-        links=RecipientLinks(settings.public_url, settings.service_secret),
-        at_once=settings.places,
-    )
+    links = RecipientLinks(settings.public_url, settings.service_secret)
+    preparation = Preparation(channel, directory, FrequencyCaps(redis), links)
+    pipeline = Pipeline(channel, preparation, chain, collaborators.ledger, settings.places)
     schedule = RetrySchedule(settings.retry_delays, settings.max_attempts)
     handler = DeliveryConsumer(pipeline, routes, gate, collaborators.reporter, schedule)
-    return Works(channel, collaborators, chain, routes, gate, handler)
+    return Works(channel, collaborators, chain, Rehearser(preparation, chain), routes, gate, handler)
 
 
 async def run_channel(
@@ -137,23 +135,37 @@ async def run_channel(
     async with open_works(name, settings, providers, make_channel) as works, AsyncExitStack() as stack:
         for companion in beside:
             await stack.enter_async_context(companion(works))
-        broker, ledger = works.collaborators.broker, works.collaborators.ledger
-        app = build_app(
-            name=name,
-            version=tidings.__version__,
-            routes=routes,
-            authenticator=Authenticator(ServiceTokens(name, settings.service_secret)),
-            checks={"broker": broker.ping},
-            optional_checks={**works.routes.checks(), "redis": ledger.ping},
-            provides={"channel": works.channel, "works": works},
-        )
-        lanes = [
-            await broker.consume(work_queue(works.channel.name, lane), works.handler, concurrency=places)
-            for lane, places in settings.places.items()
-        ]
-        try:
-            await serve(app, settings)
-        finally:
-            # In this order: what leaves the gate before the broker stops handing out comes back at once.
-            stops = [lane.stop(limit=settings.shutdown_seconds) for lane in lanes]
-            await asyncio.gather(*stops, works.gate.stop())
+        async with consuming(works, settings):
+            await serve(channel_app(works, settings, routes), settings)
+
+
+def channel_app(
+    works: Works, settings: ChannelSettings, routes: Sequence[ControllerRouterHandler] = ()
+) -> Litestar:
+    """What a channel service answers over HTTP."""
+    name, given = str(works.channel.name), works.collaborators
+    return build_app(
+        name=name,
+        version=tidings.__version__,
+        routes=[rehearse, *routes],
+        authenticator=Authenticator(ServiceTokens(name, settings.service_secret)),
+        checks={"broker": given.broker.ping},
+        optional_checks={**works.routes.checks(), "redis": given.ledger.ping},
+        provides={"channel": works.channel, "works": works, "rehearser": works.rehearser},
+    )
+
+
+@asynccontextmanager
+async def consuming(works: Works, settings: ChannelSettings) -> AsyncIterator[None]:
+    """Messages of every lane are delivered for as long as the block runs."""
+    broker = works.collaborators.broker
+    lanes = [
+        await broker.consume(work_queue(works.channel.name, lane), works.handler, concurrency=places)
+        for lane, places in settings.places.items()
+    ]
+    try:
+        yield
+    finally:
+        # In this order: what leaves the gate before the broker stops handing out comes back at once.
+        stops = [lane.stop(limit=settings.shutdown_seconds) for lane in lanes]
+        await asyncio.gather(*stops, works.gate.stop())

@@ -24,7 +24,7 @@ _RESERVE = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local interval, slack = tonumber(ARGV[1]), tonumber(ARGV[2])
-local per_day, patience = tonumber(ARGV[3]), tonumber(ARGV[4])
+local per_day, patience, reserves = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[6] == '1'
 local state = redis.call('HMGET', KEYS[1], 'free', 'day', 'count')
 local today = math.floor(now / 86400)
 local count = 0
@@ -36,8 +36,11 @@ local free = now
 if state[1] then free = math.max(now, tonumber(state[1])) end
 local wait = math.max(0, free - slack - now)
 if wait > patience then return {'second', string.format('%.6f', wait)} end
-redis.call('HSET', KEYS[1], 'free', string.format('%.6f', free + interval), 'day', today, 'count', count + 1)
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+if reserves then
+  free = string.format('%.6f', free + interval)
+  redis.call('HSET', KEYS[1], 'free', free, 'day', today, 'count', count + 1)
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
 return {'reserved', string.format('%.6f', wait)}
 """
 
@@ -86,10 +89,10 @@ class Budget:
         """Seconds in which asking is pointless, as far as this process knows."""
         return max(0.0, self._spent_until - monotonic())
 
-    async def reserve(self, patience: float) -> float | None:
+    async def reserve(self, patience: float, *, rehearsal: bool = False) -> float | None:
         """Take a place: the seconds to wait for it, or None when that is more than `patience`.
 
-        Without Redis there is always a place, and that is counted and logged.
+        A `rehearsal` takes none. Without Redis there is always a place, and that is counted and logged.
         """
         if self._per_second is None and self._per_day is None:
             return 0.0
@@ -97,13 +100,16 @@ class Budget:
         slack = max(0.0, BURST_SECONDS - interval) if interval else 0.0
         try:
             answer = await self._script(
-                keys=[self._key], args=[interval, slack, self._per_day or 0, patience, _KEPT_SECONDS]
+                keys=[self._key],
+                args=[interval, slack, self._per_day or 0, patience, _KEPT_SECONDS, int(not rehearsal)],
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._unchecked(error)
             return 0.0
         verdict, seconds = cast("list[bytes]", answer)
         if verdict == b"reserved":
+            if rehearsal:
+                return float(seconds)
             WAITED.labels(*self._labels).observe(float(seconds))
             return float(seconds)
         self._note_spent(verdict == b"day", float(seconds))

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeGuard
 from msgspec import structs
 from prometheus_client import Counter, Histogram
 
-from tidings.contracts.codes import ErrorOwner, WhenAmbiguous
+from tidings.contracts.codes import ErrorOwner, Step, Verdict, WhenAmbiguous
+from tidings.contracts.tracing import Trace
 from tidings.delivery.channel import Channel, Content, Parcel, Provider, Target
 from tidings.delivery.outcome import Answer, Held, Refused, Taken
 from tidings.delivery.providers_file import Lane, Providers
@@ -23,6 +24,8 @@ TURN_SECONDS = 2.0
 PATIENCE_SECONDS = 2.0
 """How long it waits for a place in a budget while there is another provider."""
 DETAIL_CHARS = 1_000
+TRIED_FIRST = "it would be tried first"
+NO_WAY = "it does not reach this address or device"
 
 ATTEMPTS = Counter(
     "tidings_provider_attempts_total",
@@ -55,6 +58,7 @@ class Chain(Generic[Content, Target]):
         parcel: Parcel[Content, Target],
         claim: Claim,
         *,
+        trace: Trace,
         when_ambiguous: WhenAmbiguous,
         prefer: str | None = None,
     ) -> Answer | Held:
@@ -66,27 +70,50 @@ class Chain(Generic[Content, Target]):
         attempt is unknown: where it is idempotent, asking it again is the one way that makes no
         duplicate, so it is asked first, and unless the policy is `FAIL_OVER` alone.
         """
-        if parcel.message.sandbox or self._channel.is_magic(parcel.target):
-            return await self._channel.sandbox.send(parcel, partial(claim, self._channel.sandbox))
-        order = self._order(parcel, when_ambiguous, prefer)
+        if self._is_sandboxed(parcel):
+            said = await self._channel.sandbox.send(parcel, partial(claim, self._channel.sandbox))
+            trace.note(Step.PROVIDER, Verdict.TRIED, _said(said))
+            return said
+        order = self._order(parcel, when_ambiguous, prefer, trace)
         if not order:
-            words = f"No provider of the lane `{parcel.message.priority}` reaches this address or device"
-            return Refused("none", ErrorOwner.CONTENT, words)
+            return _nobody_reaches(parcel)
         turns_end = monotonic() + TURN_SECONDS
         while True:
-            answer = await self._once_through(order, parcel, claim, when_ambiguous)
+            before = len(trace.decisions)
+            answer = await self._once_through(order, parcel, claim, trace, when_ambiguous)
             if answer is not None:
                 return answer
             remaining = turns_end - monotonic()
             if min(route.wait() for route in order) >= remaining:
                 return self._routes.held(order)
             await self._routes.changed(remaining)
+            del trace.decisions[before:]  # the next round says the same
+
+    async def rehearse(self, parcel: Parcel[Content, Target], trace: Trace) -> Held | Refused | None:
+        """Why `send` would ask no provider now; None if it would, and then `trace` names the first one.
+
+        Nothing is sent or taken. Unless a provider is the only one of its step, the next draw may differ.
+        """
+        if self._is_sandboxed(parcel):
+            trace.note(Step.PROVIDER, Verdict.PASSED, f"{self._channel.sandbox.name}: {TRIED_FIRST}")
+            return None
+        order = self._order(parcel, WhenAmbiguous.RETRY, None, trace)
+        for index, route in enumerate(order):
+            if await route.would_admit(_patience(order, index)):
+                trace.note(Step.PROVIDER, Verdict.PASSED, f"{route.provider.name}: {TRIED_FIRST}")
+                return None
+            trace.note(Step.PROVIDER, Verdict.SKIPPED, route.skipped())
+        return self._routes.held(order) if order else _nobody_reaches(parcel)
+
+    def _is_sandboxed(self, parcel: Parcel[Content, Target]) -> bool:
+        return parcel.message.sandbox or self._channel.is_magic(parcel.target)
 
     async def _once_through(
         self,
         order: Sequence[Route[Content, Target]],
         parcel: Parcel[Content, Target],
         claim: Claim,
+        trace: Trace,
         when_ambiguous: WhenAmbiguous,
     ) -> Answer | None:
         """What the first provider that decides says, else all that was refused; None: none was asked."""
@@ -95,11 +122,12 @@ class Chain(Generic[Content, Target]):
         for index, route in enumerate(order):
             if refusals and monotonic() >= deadline:
                 break
-            others = any(other.places() for other in order[index + 1 :])
-            turn = await route.admit(PATIENCE_SECONDS if others else LONGEST_PATIENCE)
+            turn = await route.admit(_patience(order, index))
             if turn is None:
+                trace.note(Step.PROVIDER, Verdict.SKIPPED, route.skipped())
                 continue
             answer = await self._ask(route, turn, parcel, claim)
+            trace.note(Step.PROVIDER, Verdict.TRIED, _said(answer))
             if isinstance(answer, Taken):
                 return _with_detours(answer, refusals)
             refusals.append(answer)
@@ -130,12 +158,21 @@ class Chain(Generic[Content, Target]):
         return answer
 
     def _order(
-        self, parcel: Parcel[Content, Target], when_ambiguous: WhenAmbiguous, prefer: str | None
+        self,
+        parcel: Parcel[Content, Target],
+        when_ambiguous: WhenAmbiguous,
+        prefer: str | None,
+        trace: Trace,
     ) -> list[Route[Content, Target]]:
         routes = self._routes.by_name
         preferred = routes.get(prefer) if prefer else None
         names = dict.fromkeys(drawn(self._file.lanes[parcel.message.priority]))
-        order = [routes[name] for name in names if routes[name].provider.takes(parcel.target)]
+        order = []
+        for name in names:
+            if routes[name].provider.takes(parcel.target):
+                order.append(routes[name])
+            else:
+                trace.note(Step.PROVIDER, Verdict.SKIPPED, f"{name}: {NO_WAY}")
         if preferred is None or not preferred.provider.idempotent:
             return order
         if not preferred.provider.takes(parcel.target):
@@ -152,6 +189,22 @@ def drawn(lane: Lane) -> list[str]:
         for step in lane
         for name, _ in sorted(step, key=lambda one: random.random() ** (1 / one[1]), reverse=True)  # noqa: S311 - shares out load, guards nothing
     ]
+
+
+def _patience(order: Sequence[Route[Any, Any]], index: int) -> float:
+    """How long to wait for a place in the budget of one route, given those after it."""
+    others = any(other.places() for other in order[index + 1 :])
+    return PATIENCE_SECONDS if others else LONGEST_PATIENCE
+
+
+def _nobody_reaches(parcel: Parcel[Any, Any]) -> Refused:
+    words = f"No provider of the lane `{parcel.message.priority}` reaches this address or device"
+    return Refused("none", ErrorOwner.CONTENT, words)
+
+
+def _said(answer: Answer) -> str:
+    """Without the provider's words, which often repeat the address; the timeline has those."""
+    return f"{answer.provider}: {'taken' if isinstance(answer, Taken) else answer.owner}"
 
 
 def the_surer_of(lost: Refused, second: Answer) -> Answer:

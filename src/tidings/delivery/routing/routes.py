@@ -54,10 +54,16 @@ class Route(Generic[Content, Target]):
         return self.breaker.reason or Reason.BUDGET_SPENT
 
     def explain(self) -> str:
-        """Why, and until when, for people."""
+        """Why, and until when, for people, with the provider's own words."""
         why = self._budget.words if self.reason is Reason.BUDGET_SPENT else self.breaker.words
-        until = now() + timedelta(seconds=self.wait())
-        return f"{self.provider.name} until {until:%Y-%m-%d %H:%M:%S}Z ({why[:WORDS_CHARS]})"
+        return f"{self.provider.name} {self._until()} ({why[:WORDS_CHARS]})"
+
+    def skipped(self) -> str:
+        """Why, and until when, without the provider's words: those speak of the recipients of others."""
+        return f"{self.provider.name}: {self.reason} {self._until()}"
+
+    def _until(self) -> str:
+        return f"until {now() + timedelta(seconds=self.wait()):%Y-%m-%d %H:%M:%S}Z"
 
     async def admit(self, patience: float) -> Turn | None:
         """A turn, after at most `patience` seconds of waiting for the budget; None when there is none."""
@@ -77,6 +83,10 @@ class Route(Generic[Content, Target]):
             turn.end(None)
             return None
         return turn
+
+    async def would_admit(self, patience: float) -> bool:
+        """Whether `admit` would give a turn now. Nothing is taken."""
+        return self.places() >= 1 and await self._budget.reserve(patience, rehearsal=True) is not None
 
     async def check(self) -> None:
         """Raise, with words for people, unless the provider is in use and can be reached."""

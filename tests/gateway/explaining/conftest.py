@@ -1,0 +1,119 @@
+"""A gateway with a real email service behind it, and the simulator as the outside world."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from delivery.situations import add_templates
+from gateway.conftest import NewBody, OpenGateway
+from simulator.running import Simulator, running, settings_in
+from support.polling import eventually
+from support.servers import SERVICE_SECRET, free_port
+from support.serving import serving
+from support.world import World, fresh_address
+from tidings.delivery.worker import channel_app, consuming, open_works
+from tidings.email.app import channel_maker, open_files
+from tidings.email.settings import EmailSettings
+
+PATIENCE = 5.0
+"""More than a busy machine needs, so that limits are always counted."""
+ON_THE_WAY = {"accepted", "queued"}
+
+
+@dataclass(frozen=True)
+class EmailService:
+    """Where the email service answers, and what it sends to."""
+
+    url: str
+    simulator: Simulator
+
+
+@pytest.fixture(scope="package")
+async def email_service(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[EmailService]:
+    """The email service, which delivers what the gateways of the suite accept."""
+    await add_templates(world)
+    async with AsyncExitStack() as stack:
+        folder = tmp_path_factory.mktemp("simulator")
+        simulator = await stack.enter_async_context(running(settings_in(folder)))
+        settings = EmailSettings(
+            port=free_port(),
+            service_secret=SERVICE_SECRET,
+            broker_url=world.broker_url,
+            cache_url=world.cache_url,
+            users_url=world.users.url,
+            templates_url=world.templates.url,
+            retry_delays=(0.2,),
+            sender="Tidings <hello@mail.example.com>",
+            smtp_host="127.0.0.1",
+            smtp_port=simulator.smtp_port,
+            smtp_tls="none",
+        )
+        providers = settings.providers()
+        outbound = await stack.enter_async_context(open_files(settings, providers))
+        make = channel_maker(settings, providers, outbound)
+        works = await stack.enter_async_context(open_works("email", settings, providers, make))
+        await stack.enter_async_context(consuming(works, settings))
+        url = await stack.enter_async_context(serving(channel_app(works, settings), settings.port))
+        yield EmailService(url, simulator)
+
+
+@pytest.fixture(scope="package")
+async def caller(
+    open_gateway: OpenGateway, email_service: EmailService, world: World
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the gateway that knows the email service, and counts limits."""
+    known = {"email_url": email_service.url, "cache_url": world.cache_url, "limit_patience": PATIENCE}
+    async with open_gateway(**known) as client:
+        yield client
+
+
+@pytest.fixture
+async def outside(email_service: EmailService) -> AsyncIterator[Simulator]:
+    """The simulator, well-behaved before and after."""
+    (await email_service.simulator.http.delete("/api/faults")).raise_for_status()
+    yield email_service.simulator
+    (await email_service.simulator.http.delete("/api/faults")).raise_for_status()
+
+
+@pytest.fixture
+def address() -> str:
+    """An address that no other test uses."""
+    return fresh_address()
+
+
+@pytest.fixture
+async def body(world: World, new_body: NewBody, address: str) -> dict[str, Any]:
+    """A request for a person of this test alone."""
+    return new_body(user_id=await world.add_user(email=address))
+
+
+Followed = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def explained() -> Followed:
+    """What `explain` says of a notification, once `enough` holds: else, once a worker has decided."""
+
+    async def read(
+        client: httpx.AsyncClient,
+        notification_id: str,
+        enough: Callable[[dict[str, Any]], bool] = lambda said: said["status"] not in ON_THE_WAY,
+    ) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+
+        async def holds() -> bool:
+            answer = await client.get(f"/v1/notifications/{notification_id}/explain")
+            assert answer.status_code == 200, answer.text
+            said.update(answer.json())
+            return enough(said)
+
+        await eventually(holds)
+        return said
+
+    return read
