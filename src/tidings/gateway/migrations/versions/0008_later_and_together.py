@@ -40,3 +40,5 @@ def upgrade() -> None:
         )
     """)
     op.execute("create index dedupe_keys_expired on dedupe_keys (expires_at)")
+    # A request whose business key was held is answered as it was then, whatever became of that key.
+    op.execute("alter table idempotency_keys add column deduplicated boolean not null default false")
