@@ -66,6 +66,18 @@ async def test_a_call_is_not_repeated_unless_told_so(http: ServiceHttp, remote: 
     assert len(remote.asked) == 1
 
 
+async def test_a_write_under_a_key_is_repeated(http: ServiceHttp, remote: Remote) -> None:
+    """Under one idempotency key a write is tried three times, also while an attempt before it still runs."""
+    remote.replies(DOWN, problem(409, "idempotency_in_progress"), Reply({"a": 1}))
+    assert (await http.once("POST", "/things")).read(dict[str, int]) == {"a": 1}
+    keys = [asked.headers["idempotency-key"] for asked in remote.asked]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    remote.replies(Reply())
+    await http.once("POST", "/things")
+    assert remote.asked[-1].headers["idempotency-key"] not in keys
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 async def test_a_service_that_cannot_now_is_unavailable(
     http: ServiceHttp, remote: Remote, status: int

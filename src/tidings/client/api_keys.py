@@ -12,17 +12,14 @@ REPEATS = 3
 
 
 class ApiKeysClient:
-    """API keys. Every method may raise `RemoteProblem` and `RemoteUnavailable`.
-
-    What makes a secret is not repeated: an answer that got lost took the secret with it.
-    """
+    """API keys. Every method may raise `RemoteProblem` and `RemoteUnavailable`."""
 
     def __init__(self, http: ServiceHttp) -> None:
         self._http = http
 
     async def create(self, key: NewApiKey) -> IssuedApiKey:
         """Make a key. Its secret is in this answer and nowhere else."""
-        return (await self._http.call("POST", PATH, body=key)).read(IssuedApiKey)
+        return (await self._http.once("POST", PATH, body=key)).read(IssuedApiKey)
 
     async def read(self, key_id: UUID) -> ApiKey:
         """A key without its secret."""
@@ -34,7 +31,7 @@ class ApiKeysClient:
 
     async def rotate(self, key_id: UUID, rotation: KeyRotation | None = None) -> IssuedApiKey:
         """Give a key another secret; the old one stays good for a day, or as long as `rotation` says."""
-        answer = await self._http.call("POST", f"{PATH}/{key_id}/rotate", body=rotation or KeyRotation())
+        answer = await self._http.once("POST", f"{PATH}/{key_id}/rotate", body=rotation or KeyRotation())
         return answer.read(IssuedApiKey)
 
     async def revoke(self, key_id: UUID, *, force: bool = False) -> None:

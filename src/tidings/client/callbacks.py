@@ -32,7 +32,7 @@ class CallbacksClient:
 
     async def create(self, endpoint: NewCallbackEndpoint) -> CallbackEndpointWithSecret:
         """Have events posted to a URL. The secret that signs them is in this answer and nowhere else."""
-        answer = await self._http.call("POST", PATH, body=endpoint)
+        answer = await self._http.once("POST", PATH, body=endpoint)
         return answer.read(CallbackEndpointWithSecret)
 
     async def read(self, endpoint_id: UUID) -> CallbackEndpoint:
@@ -55,12 +55,12 @@ class CallbacksClient:
 
     async def rotate_secret(self, endpoint_id: UUID) -> CallbackEndpointWithSecret:
         """Replace the secret. For 24 hours callbacks are signed with the old one as well."""
-        answer = await self._http.call("POST", f"{PATH}/{endpoint_id}/rotate-secret")
+        answer = await self._http.once("POST", f"{PATH}/{endpoint_id}/rotate-secret")
         return answer.read(CallbackEndpointWithSecret)
 
     async def delete(self, endpoint_id: UUID) -> None:
         """Post nothing more to an endpoint, not even what was on its way."""
-        await self._http.call("DELETE", f"{PATH}/{endpoint_id}")
+        await self._http.once("DELETE", f"{PATH}/{endpoint_id}")
 
     def deliveries(
         self, endpoint_id: UUID, *, status: DeliveryStatus | None = None
@@ -76,4 +76,4 @@ class CallbacksClient:
     async def recover(self, endpoint_id: UUID, *, since: datetime) -> Recovered:
         """Have what failed or was missed since then sent again. While there are `more`, ask again."""
         body = Recovery(since=since)
-        return (await self._http.call("POST", f"{PATH}/{endpoint_id}/recover", body=body)).read(Recovered)
+        return (await self._http.once("POST", f"{PATH}/{endpoint_id}/recover", body=body)).read(Recovered)

@@ -69,12 +69,12 @@ class DeadLettersClient:
 
     async def edit(self, letter_id: UUID, patch: DeadLetterPatch) -> DeadLetterDetail:
         """Change what a replay will say."""
-        answer = await self._http.call("PATCH", f"{PATH}/{letter_id}", body=patch)
+        answer = await self._http.once("PATCH", f"{PATH}/{letter_id}", body=patch)
         return answer.read(DeadLetterDetail)
 
     async def replay(self, letter_id: UUID, *, again: bool = False) -> Replayed:
         """Send one again as a new notification."""
-        answer = await self._http.call("POST", f"{PATH}/{letter_id}/replay", body=NewReplay(again=again))
+        answer = await self._http.once("POST", f"{PATH}/{letter_id}/replay", body=NewReplay(again=again))
         return answer.read(Replayed)
 
     async def plan(self, wanted: NewReplayJob) -> ReplayPlan:
@@ -86,7 +86,7 @@ class DeadLettersClient:
     async def start(self, wanted: NewReplayJob) -> ReplayJob:
         """Begin a replay job."""
         body = msgspec.structs.replace(wanted, dry_run=False)
-        answer = await self._http.call("POST", f"{PATH}/replays", body=body)
+        answer = await self._http.once("POST", f"{PATH}/replays", body=body)
         return answer.read(ReplayJob)
 
     async def job(self, job_id: UUID) -> ReplayJob:
@@ -95,13 +95,13 @@ class DeadLettersClient:
 
     async def cancel(self, job_id: UUID) -> ReplayJob:
         """Stop a replay job for good."""
-        answer = await self._http.call("DELETE", f"{PATH}/replays/{job_id}")
+        answer = await self._http.once("DELETE", f"{PATH}/replays/{job_id}")
         return answer.read(ReplayJob)
 
     async def discard(self, wanted: DeadLetterFilter, *, everything: bool = False) -> Discarded:
         """Delete those that fit for good; without a filter only with `everything`."""
         params = _query(wanted) | ({"everything": "true"} if everything else {})
-        answer = await self._http.call("DELETE", PATH, params=params)
+        answer = await self._http.once("DELETE", PATH, params=params)
         return answer.read(Discarded)
 
 

@@ -1,6 +1,6 @@
 """One HTTP connection to one service: time limits, retries of safe calls, a breaker, the ids that follow."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,12 +13,17 @@ import stamina
 
 from tidings.kit.breaker import Breaker
 from tidings.kit.errors import FieldFault, Problem
+from tidings.kit.ids import new_id
 from tidings.kit.telemetry import trace_headers
 
 T = TypeVar("T")
+Params = Mapping[str, str | Sequence[str]]
+"""Query parameters; one with several values is repeated."""
 
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 5.0
+STILL_RUNNING = "idempotency_in_progress"
+"""The code of the one 409 that goes away by itself: an attempt that we gave up on is not done yet."""
 
 
 class RemoteUnavailable(ConnectionError):
@@ -111,7 +116,7 @@ class ServiceHttp:
         path: str,
         *,
         body: object = None,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         attempts: int = 1,
     ) -> Answer:
@@ -119,7 +124,7 @@ class ServiceHttp:
 
         Raises:
             RemoteProblem: refused (4xx).
-            RemoteUnavailable: no answer, a 5xx, or 429.
+            RemoteUnavailable: no answer, a 5xx, 429, or an earlier attempt is still being done.
         """
         content = None if body is None else msgspec.json.encode(body)
         async for attempt in stamina.retry_context(
@@ -129,10 +134,48 @@ class ServiceHttp:
                 return await self._through_breaker(method, path, content, params, headers)
         raise AssertionError("stamina returns or raises")  # pragma: no cover
 
-    async def read(self, kind: type[T], path: str, *, params: Mapping[str, str] | None = None) -> T:
+    async def once(
+        self, method: str, path: str, *, body: object = None, params: Params | None = None
+    ) -> Answer:
+        """One write of the gateway's own, tried three times under an idempotency key: it is done once.
+
+        Not for what the gateway hands on: a service may have done what it was too slow to answer.
+        """
+        headers = {"Idempotency-Key": str(new_id())}
+        return await self.call(method, path, body=body, params=params, headers=headers, attempts=3)
+
+    async def read(self, kind: type[T], path: str, *, params: Params | None = None) -> T:
         """GET and decode; tried three times."""
         answer = await self.call("GET", path, params=params, attempts=3)
         return answer.read(kind)
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, params: Params, headers: Mapping[str, str], silence: float
+    ) -> AsyncIterator[AsyncIterable[bytes]]:
+        """The lines of an answer that has no end, outside the breaker; `silence` seconds without any end it.
+
+        Raises:
+            RemoteProblem: refused (4xx).
+            RemoteUnavailable: no answer, a 5xx, or 429; or the answer broke off.
+        """
+        try:
+            async with self._session.get(
+                self._base_url + path,
+                params=params,
+                headers={**self._own_headers(), **headers},
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeout.total, sock_read=silence),
+                allow_redirects=False,
+            ) as response:
+                if response.status != HTTPStatus.OK:
+                    answer = Answer(response.status, response.headers, await response.read())
+                    _checked(answer, self._base_url)
+                yield response.content
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RemoteUnavailable(f"{self._base_url} does not answer: {error!r}") from error
+
+    def _own_headers(self) -> dict[str, str]:
+        return {**trace_headers(), "Authorization": f"Bearer {self._credential()}"}
 
     def _is_worth_repeating(self, error: Exception) -> bool | float:
         """Whether to repeat a call, or after how many seconds."""
@@ -147,7 +190,7 @@ class ServiceHttp:
         method: str,
         path: str,
         content: bytes | None,
-        params: Mapping[str, str] | None,
+        params: Params | None,
         headers: Mapping[str, str] | None,
     ) -> Answer:
         if not self._breaker.admits():
@@ -155,7 +198,7 @@ class ServiceHttp:
         try:
             answer = await self._request(method, path, content, params, headers)
         except RemoteUnavailable as error:
-            if error.problem is not None and error.problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if error.problem is not None and error.problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._breaker.succeeded()  # it is the caller who overdoes it; the service is well
             else:
                 self._breaker.failed()
@@ -171,15 +214,10 @@ class ServiceHttp:
         method: str,
         path: str,
         content: bytes | None,
-        params: Mapping[str, str] | None,
+        params: Params | None,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        sent = {
-            "Content-Type": "application/json",
-            **trace_headers(),
-            "Authorization": f"Bearer {self._credential()}",
-            **(headers or {}),
-        }
+        sent = {"Content-Type": "application/json", **self._own_headers(), **(headers or {})}
         try:
             async with self._session.request(
                 method,
@@ -200,7 +238,8 @@ def _checked(answer: Answer, url: str) -> Answer:
     if answer.status < HTTPStatus.BAD_REQUEST:
         return answer
     problem = problem_of(answer)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+    passing = answer.status == HTTPStatus.TOO_MANY_REQUESTS or problem.code == STILL_RUNNING
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or passing:
         raise RemoteUnavailable(
             f"{url} answered {answer.status}: {problem.detail}",
             problem=problem,

@@ -1,15 +1,18 @@
 """Client of the public API for those who notify."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from datetime import datetime
 from itertools import chain, repeat
 from uuid import UUID
 
+from tidings.client.following import PATIENCE, LiveStep, follow_all, follow_one
 from tidings.client.http import ServiceHttp
 from tidings.client.paging import each
 from tidings.contracts.batches import BatchAnswer, NewBatch
+from tidings.contracts.cancels import CancelAnswer, NewCancel, NewCancels
 from tidings.contracts.codes import Channel, Reason, Status
+from tidings.contracts.explaining import DryRun, Explanation
 from tidings.contracts.notifications import Accepted, NewNotification, Notification, Notifications
 from tidings.kit.ids import new_id
 
@@ -63,20 +66,49 @@ class NotificationsClient:
         """
         return await self._http.read(Notification, f"{PATH}/{notification_id}")
 
+    async def dry_run(self, notification: NewNotification) -> DryRun:
+        """What would become of a notification now, step by step. Nothing is sent, stored or counted.
+
+        What `send` would be refused for is in the answer, as its `code`.
+
+        Raises:
+            RemoteProblem: the request cannot be read, or the key may not send.
+            RemoteUnavailable: no answer.
+        """
+        headers = {} if notification.request_id else {"Idempotency-Key": str(new_id())}
+        answer = await self._http.call(
+            "POST", PATH, body=notification, params={"dry_run": "true"}, headers=headers, attempts=SENDS
+        )
+        return answer.read(DryRun)
+
+    async def explain(self, notification_id: UUID) -> Explanation:
+        """Why a notification is where it is: every decision about it, in order.
+
+        Raises:
+            RemoteProblem: `unknown_notification`.
+            RemoteUnavailable: no answer.
+        """
+        return await self._http.read(Explanation, f"{PATH}/{notification_id}/explain")
+
     def find(
         self,
         *,
         request_id: str | None = None,
         user_id: str | None = None,
-        status: Status | None = None,
+        status: Status | Collection[Status] | None = None,
         channel: Channel | None = None,
         template_id: str | None = None,
         reason: Reason | None = None,
+        group_id: UUID | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        sandbox: bool | None = None,
+        replay_of: UUID | None = None,
+        schedule_id: UUID | None = None,
     ) -> AsyncIterator[Notification]:
         """Those to which every filter given applies, newest first and without timelines.
 
+        `status` is one state or several; `sandbox` tells what was sent with test keys from the rest.
         `since` and `until` compare with `accepted_at` and need a UTC offset; `until` is not included.
         """
         return each(
@@ -90,9 +122,34 @@ class NotificationsClient:
             channel=channel,
             template_id=template_id,
             reason=reason,
+            group_id=group_id,
             since=since,
             until=until,
+            sandbox=sandbox,
+            replay_of=replay_of,
+            schedule_id=schedule_id,
         )
+
+    async def cancel(self, notification_id: UUID, *, reason: str | None = None) -> Notification:
+        """Cancel a notification; when this returns, it is never sent. Repeating it is harmless.
+
+        Raises:
+            RemoteProblem: `unknown_notification`; `already_sending`, or `already_settled`.
+            RemoteUnavailable: no answer, or it could not be decided: it may still be sent.
+        """
+        path = f"{PATH}/{notification_id}/cancel"
+        answer = await self._http.call("POST", path, body=NewCancel(reason=reason), attempts=SENDS)
+        return answer.read(Notification)
+
+    async def cancel_many(self, wanted: NewCancels) -> CancelAnswer:
+        """Cancel up to 1,000 notifications, each for itself; ask again while `left` is above 0.
+
+        Raises:
+            RemoteProblem: refused as a whole. Notifications are refused in the answer.
+            RemoteUnavailable: no answer, and some may be cancelled.
+        """
+        answer = await self._http.call("POST", f"{PATH}/cancel", body=wanted, attempts=SENDS)
+        return answer.read(CancelAnswer)
 
     async def wait(self, notification_id: UUID, *, seconds: float = 60.0) -> Notification:
         """The notification with its timeline, once it is settled.
@@ -114,3 +171,46 @@ class NotificationsClient:
         except TimeoutError:
             raise TimeoutError(f"Notification {notification_id} is {status} after {seconds:g} s") from None
         raise AssertionError("pauses never end")  # pragma: no cover
+
+    def events(
+        self,
+        notification_id: UUID,
+        *,
+        follow: bool = False,
+        after: str | None = None,
+        patience: float = PATIENCE,
+    ) -> AsyncGenerator[LiveStep, None]:
+        """Each step of a notification: what is known, then what comes, until it is settled.
+
+        With `follow` it goes on beyond that, for receipts. A connection that is lost is made again, and
+        goes on after the last step; `after` is the `event_id` of a step that you have already.
+
+        Raises:
+            RemoteProblem: `unknown_notification`.
+            RemoteUnavailable: no gateway answers for `patience` seconds.
+        """
+        return follow_one(self._http, notification_id, beyond=follow, after=after, patience=patience)
+
+    def feed(
+        self,
+        *,
+        status: Collection[Status] = (),
+        channel: Channel | None = None,
+        user_id: str | None = None,
+        template_id: str | None = None,
+        after: str | None = None,
+        patience: float = PATIENCE,
+    ) -> AsyncGenerator[LiveStep, None]:
+        """Each step that is reported from now on, or after `after`, and that all filters fit; for ever.
+
+        Lost connections and errors are as for `events`.
+        """
+        return follow_all(
+            self._http,
+            status=status,
+            channel=channel,
+            user_id=user_id,
+            template_id=template_id,
+            after=after,
+            patience=patience,
+        )

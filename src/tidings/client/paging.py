@@ -1,6 +1,6 @@
 """Lists of the public API: filters as query parameters, and page after page."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -12,7 +12,8 @@ T = TypeVar("T")
 PAGE = 200
 """How many are asked for at once: the most that the services answer."""
 
-Filter = str | int | bool | datetime | UUID | None
+Word = str | int | bool | datetime | UUID
+Filter = Word | Collection[str] | None
 
 
 class Page(Protocol):
@@ -46,15 +47,23 @@ async def each(
             yield item
         if page.next_cursor is None:
             return
-        params["cursor"] = page.next_cursor
+        params = {**params, "cursor": page.next_cursor}
 
 
-def query(**filters: Filter) -> dict[str, str]:
-    """Query parameters; what is None is left out."""
-    return {name: _word(value) for name, value in filters.items() if value is not None}
+def query(**filters: Filter) -> Mapping[str, str | Sequence[str]]:
+    """Query parameters; what is None is left out, and what has several values is repeated."""
+    return {name: _words(value) for name, value in filters.items() if value is not None}
 
 
-def _word(value: Filter) -> str:
+def _words(value: Word | Collection[str]) -> str | Sequence[str]:
+    match value:
+        case str() | int() | datetime() | UUID():
+            return _word(value)
+        case _:
+            return [_word(one) for one in value]
+
+
+def _word(value: Word) -> str:
     match value:
         case bool():
             return str(value).lower()

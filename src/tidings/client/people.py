@@ -1,13 +1,15 @@
 """Client of the public API for those who keep people, their wishes and their devices."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
 from tidings.client.http import ServiceHttp
+from tidings.client.importing import Imported, import_people
 from tidings.client.paging import each, query
 from tidings.contracts.users import (
+    Contact,
     NewPreferences,
     NewPushToken,
     NewUser,
@@ -41,6 +43,14 @@ class PeopleClient:
         """
         path = f"{PATH}/external/{quote(external_id, safe='')}"
         return (await self._http.call("PUT", path, body=user, attempts=REPEATS)).read(User)
+
+    async def import_many(self, people: Iterable[NewUser]) -> Imported:
+        """Store any number of people; whoever has an `external_id` that is known is updated.
+
+        What one leaves out stays as it is. Each is stored or refused for itself, and the answer says why.
+        With `external_id`s it may be repeated.
+        """
+        return await import_people(self._http, f"{PATH}/import", people)
 
     async def read(self, user_id: UUID) -> User:
         """A person with preferences and devices."""
@@ -80,6 +90,10 @@ class PeopleClient:
     async def export(self, user_id: UUID) -> UserExport:
         """All that is known of a person."""
         return await self._http.read(UserExport, f"{PATH}/{user_id}/export")
+
+    async def contact(self, user_id: UUID) -> Contact:
+        """How a person can be reached, and what they want: what the channels ask for."""
+        return await self._http.read(Contact, f"{PATH}/{user_id}/contact")
 
     async def preferences(self, user_id: UUID) -> Preferences:
         """What a person chose."""

@@ -5,13 +5,18 @@ from types import TracebackType
 from typing import Self
 
 from tidings.client.api_keys import ApiKeysClient
+from tidings.client.audit_log import AuditLogClient
 from tidings.client.authoring import AuthoringClient
 from tidings.client.callbacks import CallbacksClient
+from tidings.client.categories import CategoriesClient
 from tidings.client.dead_letters import DeadLettersClient
 from tidings.client.http import ServiceHttp, open_session
+from tidings.client.limits import LimitsClient
 from tidings.client.notifications import NotificationsClient
 from tidings.client.people import PeopleClient
+from tidings.client.schedules import SchedulesClient
 from tidings.client.suppressions import SuppressionsClient
+from tidings.client.tokens import TokensClient
 
 SECONDS = 10.0
 PATIENCE = 10.0
@@ -28,12 +33,17 @@ class Tidings:
     """
 
     notifications: NotificationsClient
+    schedules: SchedulesClient
     users: PeopleClient
+    categories: CategoriesClient
     suppressions: SuppressionsClient
     authoring: AuthoringClient
     dead_letters: DeadLettersClient
     callbacks: CallbacksClient
     api_keys: ApiKeysClient
+    tokens: TokensClient
+    limits: LimitsClient
+    audit_log: AuditLogClient
 
     def __init__(self, url: str, api_key: str, *, seconds: float = SECONDS) -> None:
         self._url = url
@@ -51,12 +61,17 @@ class Tidings:
             )
 
         self.notifications = NotificationsClient(http())
+        self.schedules = SchedulesClient(http())
         self.users = PeopleClient(http())
+        self.categories = CategoriesClient(http())
         self.suppressions = SuppressionsClient(http())
         self.authoring = AuthoringClient(http())
         self.dead_letters = DeadLettersClient(http())
         self.callbacks = CallbacksClient(http())
         self.api_keys = ApiKeysClient(http())
+        self.tokens = TokensClient(http())
+        self.limits = LimitsClient(http())
+        self.audit_log = AuditLogClient(http())
         return self
 
     async def __aexit__(

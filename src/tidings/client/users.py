@@ -9,6 +9,7 @@ from tidings.contracts.users import (
     Contact,
     ContactQuery,
     Contacts,
+    Erasures,
     NewSuppression,
     SuccessReport,
     SuppressionCheck,
@@ -82,6 +83,14 @@ class UsersClient:
             RemoteUnavailable: the user service does not answer.
         """
         await self._http.call("POST", "/suppressions/success", body=SuccessReport(email=email), attempts=3)
+
+    async def erasures(self, *, after: int) -> Erasures:
+        """Who was erased since the erasure of that number; 0 for the first page.
+
+        Raises:
+            RemoteUnavailable: the user service does not answer.
+        """
+        return await self._http.read(Erasures, "/erasures", params={"after": str(after)})
 
     async def _look_up(self, user_ids: list[str]) -> Sequence[Contact | None]:
         query = ContactQuery(user_ids=list(dict.fromkeys(user_ids)))
