@@ -5,7 +5,8 @@ import sys
 from functools import partial
 
 import uvloop
-from email_steps import AT_ONCE, Rate, Steps, compare_sending, measure_steps
+from costs import AT_ONCE, Rate, Steps
+from email_steps import compare_sending, measure_steps
 from email_throughput import EMAILS, PEOPLE, Cpu, open_works, through_the_pipeline
 from mime import ENGLISH, SENDER, by_email_message, letter_of, microseconds
 from smtp_sink import Sink, running_sink

@@ -1,16 +1,17 @@
 """What each step of sending an email costs in CPU, measured one by one in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter, process_time
+from time import process_time
 from uuid import uuid4
 
 import aiohttp
 import aiosmtplib
 import msgspec
+from costs import AT_ONCE, ROUNDS, SLOW_ROUNDS, Cost, Rate, Steps, computed, cost_of, rate_of
 from email_throughput import TEMPLATE_ID, Works
 from mime import DOMAIN, SENDER, by_email_message, ed25519_signer, rsa_signer
 
@@ -21,6 +22,7 @@ from tidings.contracts.codes import Channel, Status
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
 from tidings.contracts.queues import QueueSpec, Topology, topology
 from tidings.contracts.templates import CompiledTemplate
+from tidings.contracts.tracing import Trace
 from tidings.contracts.users import Contact
 from tidings.delivery import consent
 from tidings.delivery.channel import Parcel
@@ -42,37 +44,13 @@ from tidings.kit.cache import open_redis
 from tidings.kit.ids import new_id, now
 from tidings.rendering import Renderer
 
-ROUNDS = 1_000
-AT_ONCE = 50
-"""As the email service works on; so many at once share calls as they do there."""
 CONNECTIONS = 20
-SLOW_ROUNDS = 200
-"""For what takes several times as long."""
 OWN_QUEUE = Topology(
     namespace="benchmark",
     queues=(QueueSpec(name="benchmark.queue", routing_key="benchmark"),),
     failed_queue="benchmark.failed",
     delays=(1.0,),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Microseconds of CPU for one email: one after the other, and with many under way, which share calls."""
-
-    alone: float
-    together: float
-
-
-Steps = dict[str, Cost]
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How many emails a second, and microseconds of CPU for each."""
-
-    per_second: float
-    cpu: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +95,13 @@ async def measure_steps(works: Works) -> tuple[Steps, dict[str, float]]:
             "status report, to RabbitMQ": lambda _: reporter.report(_sent()),
         }
         for name, call in calls.items():
-            steps[name] = await _each(call)
+            steps[name] = await cost_of(call)
         await provider.close()
         received = {at_once: await _consume(works, at_once) for at_once in (1, AT_ONCE)}
         steps["consume and acknowledge, from RabbitMQ"] = Cost(received[1], received[AT_ONCE])
-        plain = _loop(partial(MimeBuilder(SENDER).build, parcel))
+        plain = computed(partial(MimeBuilder(SENDER).build, parcel))
         signing = {
-            name: _loop(partial(MimeBuilder(SENDER, signer).build, parcel)) - plain
+            name: computed(partial(MimeBuilder(SENDER, signer).build, parcel)) - plain
             for name, signer in (("Ed25519", ed25519_signer()), ("RSA 2048", rsa_signer()))
         }
         return steps, signing
@@ -134,7 +112,7 @@ async def compare_sending(works: Works) -> tuple[Rate, Rate]:
     async with _desk(works) as desk:
         parcel, _ = _prepared(desk)
         provider = desk.provider()
-        ours = await _rate(lambda _: _send(provider, parcel), ROUNDS, AT_ONCE)
+        ours = await rate_of(lambda _: _send(provider, parcel), ROUNDS, AT_ONCE)
         await provider.close()
         clients = [
             aiosmtplib.SMTP(hostname="127.0.0.1", port=works.sink.port, use_tls=False, start_tls=False)
@@ -148,7 +126,7 @@ async def compare_sending(works: Works) -> tuple[Rate, Rate]:
             await client.sendmail(f"hello@{DOMAIN}", [parcel.target], by_email_message(parcel))
             free.append(client)
 
-        theirs = await _rate(send, SLOW_ROUNDS, CONNECTIONS)
+        theirs = await rate_of(send, SLOW_ROUNDS, CONNECTIONS)
         await asyncio.gather(*(client.quit() for client in clients))
         return ours, theirs
 
@@ -198,13 +176,13 @@ def _prepared(desk: Desk) -> tuple[EmailParcel, Steps]:
     if email is None or contact.email is None:
         raise ValueError("The template has no email, or the person no address")
     parcel = Parcel(message, contact, contact.email, Letter(email), provided["unsubscribe_url"])
-    computed: dict[str, Callable[[], object]] = {
+    steps: dict[str, Callable[[], object]] = {
         "decode": partial(msgspec.json.Decoder(DeliveryMessage).decode, body),
-        "consent": partial(consent.refusal, message, contact, category, Channel.EMAIL, now()),
+        "consent": lambda: consent.refusal(message, contact, category, Channel.EMAIL, now(), trace=Trace()),
         "links to unsubscribe": partial(links.of, contact.user_id, category),
         "render": render,
     }
-    costs = {name: _loop(work) for name, work in computed.items()}
+    costs = {name: computed(work) for name, work in steps.items()}
     return parcel, {name: Cost(cost, cost) for name, cost in costs.items()}
 
 
@@ -243,37 +221,6 @@ async def _consume(works: Works, at_once: int) -> float:
         await done.wait()
         await consumer.stop(limit=5)
         return (process_time() - started) / ROUNDS * 1e6
-
-
-def _loop(work: Callable[[], object]) -> float:
-    for _ in range(ROUNDS // 10):
-        work()
-    started = process_time()
-    for _ in range(ROUNDS):
-        work()
-    return (process_time() - started) / ROUNDS * 1e6
-
-
-async def _each(work: Callable[[int], Awaitable[object]]) -> Cost:
-    alone, together = await _rate(work, SLOW_ROUNDS, 1), await _rate(work, ROUNDS, AT_ONCE)
-    return Cost(alone.cpu, together.cpu)
-
-
-async def _rate(work: Callable[[int], Awaitable[object]], rounds: int, at_once: int) -> Rate:
-    await _run(work, rounds // 10, at_once)
-    began, started = perf_counter(), process_time()
-    await _run(work, rounds, at_once)
-    return Rate(rounds / (perf_counter() - began), (process_time() - started) / rounds * 1e6)
-
-
-async def _run(work: Callable[[int], Awaitable[object]], rounds: int, at_once: int) -> None:
-    numbers = iter(range(rounds))
-
-    async def some() -> None:
-        for number in numbers:
-            await work(number)
-
-    await asyncio.gather(*(some() for _ in range(at_once)))
 
 
 async def _nothing() -> None:

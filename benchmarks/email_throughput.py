@@ -78,13 +78,17 @@ class Works:
 
 
 @asynccontextmanager
-async def open_works(sink: Sink) -> AsyncIterator[Works]:
-    """RabbitMQ, PostgreSQL, Valkey and all services, with `sink` as the SMTP server, and 500 people."""
+async def open_works(sink: Sink, settings: Mapping[str, str] | None = None) -> AsyncIterator[Works]:
+    """RabbitMQ, PostgreSQL, Valkey and all services, with `sink` as the SMTP server, and 500 people.
+
+    `settings` are further variables of the services' environment.
+    """
     secret = secrets.token_hex(32)
     env = {
         "TIDINGS_SERVICE_SECRET": secret,
         "TIDINGS_EMAIL_SMTP_HOST": "127.0.0.1",
         "TIDINGS_EMAIL_SMTP_PORT": str(sink.port),
+        **(settings or {}),
     }
     with _engines() as engines, folder_for_homes() as folder:
         stack = await Stack.start(folder / "home", env=env, options=engines)
