@@ -6,11 +6,12 @@ BIN := .venv/bin
 READY := .venv/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format
+.PHONY: help up test faults check format
 
 help:
 	@echo "make up       run everything on this machine (ARGS=\"--help\" shows the options)"
 	@echo "make test     run the tests on real servers"
+	@echo "make faults   run the tests of the gateway's faults at full size, which takes minutes"
 	@echo "make check    lint, format, types and import rules"
 	@echo "make format   format the code and mend what a linter can mend"
 
@@ -19,7 +20,11 @@ up: $(READY)
 
 test: $(READY)
 	@scripts/install-rabbitmq.sh
-	@exec $(BIN)/pytest $(ARGS)
+	@exec $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+faults: $(READY)
+	@scripts/install-rabbitmq.sh
+	@FAULTS=full exec $(BIN)/pytest -s tests/gateway/faults tests/journeys/test_gateway_killed.py $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
 """Servers and credentials that every suite uses. The servers run for one session."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -12,6 +13,14 @@ from tidings.kit.auth import ServiceTokens
 # A slow machine is no failure: timing belongs in benchmarks/.
 settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A name without a UUID: the processes that share the tests have to name them alike."""
+    return argname if isinstance(val, str) and _UUID.search(val) else None
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,19 @@
-"""`tidings send`, `status` and `run` as a person types them."""
+"""`tidings send`, `status`, `explain`, `cancel` and `run` as a person types them."""
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from support.commands import run_command
 from support.stack import Stack
+from tidings.client import Tidings
+from tidings.contracts.codes import Channel
+from tidings.contracts.explaining import Would
+from tidings.contracts.notifications import NewNotification
+from tidings.kit.ids import now
 from tidings.push.keys import base64url, public_point, read_private_key
 
 pytestmark = pytest.mark.journey
@@ -57,11 +63,57 @@ async def test_status(stack: Stack, tmp_path: Path) -> None:
     assert json.loads(shown) == settled
 
 
+async def test_explain(stack: Stack, tmp_path: Path) -> None:
+    """The state in a sentence and each decision on a line of its own, or as the API answers."""
+    _, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES))
+    notification_id = shown.strip()
+    await stack.wait_settled(notification_id)
+    command = ("explain", notification_id, "--home", str(stack.home))
+    code, shown = await run_command(tmp_path, *command)
+    assert code == 0, shown
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines[0][0] == notification_id
+    assert lines[1][0] == "smtp"
+    assert ["attempt", "1"] in lines
+    assert any(line[1:] == ["provider", "tried", "smtp:", "taken"] for line in lines)
+    code, shown = await run_command(tmp_path, *command, "--json")
+    assert (code, json.loads(shown)["id"]) == (0, notification_id)
+
+
+@pytest.mark.parametrize("channel", Channel)
+async def test_dry_runs_reach_every_channel(stack: Stack, channel: Channel) -> None:
+    """`up` tells the gateway where the services are that decide in dry runs."""
+    asked = NewNotification(
+        channel=channel,
+        user_id=stack.ready["user_id"],
+        template_id="welcome",
+        variables={"name": "Ada", "link": "https://example.com/start"},
+    )
+    async with Tidings(stack.gateway, stack.ready["api_key"]) as tidings:
+        said = await tidings.notifications.dry_run(asked)
+    assert said.would is Would.SEND, said
+
+
 async def test_same_request_id(stack: Stack, tmp_path: Path) -> None:
     """The same request id sends once."""
     command = _send(stack, "email", *VALUES, "--request-id", "order-1")
     first, second = [await run_command(tmp_path, *command) for _ in range(2)]
     assert first == second
+
+
+async def test_cancel(stack: Stack, tmp_path: Path) -> None:
+    """What waits is cancelled and shown with the reason; what was sent is refused with exit code 1."""
+    waiting = await stack.accept(send_at=(now() + timedelta(hours=1)).isoformat())
+    command = ("cancel", "--home", str(stack.home))
+    code, shown = await run_command(tmp_path, *command, waiting, "--reason", "Withdrawn")
+    assert code == 0, shown
+    assert "Withdrawn" in shown
+    sent = await stack.accept()
+    await stack.wait_settled(sent)
+    code, shown = await run_command(tmp_path, *command, sent)
+    assert code == 1
+    assert "is sent already" in shown
+    assert "(already_settled)" in shown
 
 
 async def test_refusal(stack: Stack, tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ RECEIPTS = {
     (Status.SENT, Status.DELIVERED),
     (Status.SENT, Status.BOUNCED),
     (Status.DELIVERED, Status.BOUNCED),
+    # What was sent although it was cancelled: docs/decisions/0030.
+    (Status.CANCELLED, Status.SENT),
+    (Status.CANCELLED, Status.DELIVERED),
+    (Status.CANCELLED, Status.BOUNCED),
 }
 BACK_AND_FORTH = {Status.RETRYING, Status.PARKED}
 
@@ -35,7 +39,7 @@ def test_which_states_are_settled(status: Status) -> None:
 
 @pytest.mark.parametrize(("present", "later"), list(product(SETTLED, Status)))
 def test_a_settled_state_moves_by_receipts_only(present: Status, later: Status) -> None:
-    """Once settled, only a provider's receipt changes the state: the three moves there are."""
+    """Once settled, only proof that it went out after all changes the state: the moves there are."""
     assert present.can_become(later) is ((present, later) in RECEIPTS)
 
 
@@ -65,7 +69,7 @@ def test_waiting_states_have_one_direction(one: Status, other: Status) -> None:
 
 @given(st.lists(st.sampled_from(Status)))
 def test_whatever_arrives_no_outcome_is_lost(reports: list[Status]) -> None:
-    """The first final report settles it; after that the state stays settled and only receipts move it."""
+    """The first final report settles it; after that the state stays settled and only proof moves it."""
     states = after(reports)
     settled = [state for state in states if state.settled]
     assert states[len(states) - len(settled) :] == settled

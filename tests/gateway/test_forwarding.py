@@ -53,6 +53,7 @@ async def test_a_refusal_comes_through(gateway: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["correlation_id"] == answer.headers["X-Correlation-ID"] == "asked-1"
+    assert answer.json()["instance"] == "/v1/users"
 
 
 async def test_the_keys_scopes_are_carried(gateway: httpx.AsyncClient, admin: asyncpg.Connection) -> None:
@@ -67,6 +68,24 @@ async def test_the_keys_scopes_are_carried(gateway: httpx.AsyncClient, admin: as
     assert [(answer.status_code, answer.json()["code"]) for answer in (add, template)] == [
         (403, "missing_scope"),
         (403, "missing_scope"),
+    ]
+
+
+async def test_the_keys_id_is_carried(gateway: httpx.AsyncClient, admin: asyncpg.Connection) -> None:
+    """Who changed a person or a template through the gateway is that key, in the log of that service."""
+    key = await add_key(admin, "users:write", "templates:write")
+    key_id = str(await admin.fetchval("select id from api_keys where digest = sha256($1)", key.encode()))
+    headers = {"Authorization": f"Bearer {key}"}
+    user_id = (await gateway.post("/v1/users", json={}, headers=headers)).json()["id"]
+    await gateway.put("/v1/partials/footer-of-key", json={"source": "bye"}, headers=headers)
+    found = [
+        (await gateway.get("/v1/audit-log", params={"service": service, "actor": key_id})).json()["entries"]
+        for service in ("users", "templates", "gateway")
+    ]
+    assert [[(entry["action"], entry["subject"]) for entry in entries] for entries in found] == [
+        [("user.created", user_id)],
+        [("partial.created", "footer-of-key")],
+        [],
     ]
 
 
@@ -87,7 +106,15 @@ async def test_only_the_services_own_paths_are_forwarded(
         assert answer.status_code in {404, 405}, answer.text
 
 
-@pytest.mark.parametrize(("path", "service"), [("/v1/users", "users"), ("/v1/templates/x", "templates")])
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [
+        ("/v1/users", "users"),
+        ("/v1/templates/x", "templates"),
+        ("/v1/audit-log?service=users", "users"),
+        ("/v1/audit-log?service=templates", "templates"),
+    ],
+)
 async def test_a_service_that_is_down(open_gateway: OpenGateway, path: str, service: str) -> None:
     """A service that does not answer is a 503 that names it and says when to try again."""
     async with open_gateway(**{f"{service}_url": f"http://127.0.0.1:{free_port()}"}) as gateway:

@@ -22,6 +22,7 @@ from tidings.contracts.callbacks import (
     EndpointStatus,
     NewCallbackEndpoint,
 )
+from tidings.contracts.cancels import NewCancels
 from tidings.contracts.codes import Channel, Status
 from tidings.contracts.dead_letters import DeadLetterFilter
 from tidings.contracts.keys import KeyRotation, NewApiKey
@@ -104,6 +105,32 @@ async def test_a_batch(tidings: Tidings) -> None:
     found = tidings.notifications.find(user_id=str(ada.id), channel=Channel.EMAIL, since=before)
     assert {one.id async for one in found} == {first.id, third.id}
     assert [one async for one in tidings.notifications.find(user_id=str(ada.id), status=Status.SENT)] == []
+
+
+async def test_cancels(tidings: Tidings, user_id: str) -> None:
+    """One is cancelled by its id, and many by their request ids; what is done already says so."""
+    later = now() + timedelta(hours=1)
+    names = [f"cancel-{uuid4()}" for _ in range(2)]
+    sent = [
+        await tidings.notifications.send(
+            NewNotification(
+                channel=Channel.EMAIL,
+                user_id=user_id,
+                template_id="welcome",
+                variables={"name": "Ada"},
+                request_id=name,
+                send_at=later,
+            )
+        )
+        for name in names
+    ]
+    found = await tidings.notifications.cancel(sent[0].id, reason="Withdrawn")
+    assert (found.status, found.timeline[-1].detail) == (Status.CANCELLED, "Withdrawn")
+    answer = await tidings.notifications.cancel_many(NewCancels(request_ids=names))
+    assert (answer.cancelled, {item.id for item in answer.items}) == (2, {one.id for one in sent})
+    with pytest.raises(RemoteProblem) as refused:
+        await tidings.notifications.cancel(uuid4())
+    assert refused.value.problem.code == "unknown_notification"
 
 
 async def test_a_refusal_names_the_field(tidings: Tidings) -> None:
@@ -207,6 +234,15 @@ async def test_api_keys(tidings: Tidings, url: str) -> None:
     await tidings.api_keys.revoke(issued.id)
     assert (await tidings.api_keys.read(issued.id)).revoked_at is not None
     assert issued.id in [key.id async for key in tidings.api_keys.find()]
+
+
+async def test_the_audit_logs(tidings: Tidings) -> None:
+    """What was done to a person or a key is found in the log of the service that holds it."""
+    ada = await tidings.users.add(NewUser(name="Ada"))
+    key = await tidings.api_keys.create(NewApiKey(name="a shop", scopes=[Scope.USERS_READ]))
+    (added,) = [one async for one in tidings.audit_log.find("users", subject=str(ada.id))]
+    (made,) = [one async for one in tidings.audit_log.find(subject=str(key.id), action="api_key.created")]
+    assert (added.action, added.actor, made.actor) == ("user.created", made.actor, added.actor)
 
 
 async def test_endpoints_for_callbacks(tidings: Tidings) -> None:

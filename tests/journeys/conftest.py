@@ -58,14 +58,16 @@ def own_rabbit() -> Iterator[RabbitNode]:
 
 
 @pytest.fixture(scope="session")
-async def shared_real_world(rabbit: RabbitNode, postgres_admin_url: str) -> AsyncIterator[Stack]:
+async def real_database(postgres_admin_url: str) -> str:
+    """The superuser's DSN of the database of `real_world`."""
+    return await create_database(postgres_admin_url)
+
+
+@pytest.fixture(scope="session")
+async def shared_real_world(rabbit: RabbitNode, real_database: str) -> AsyncIterator[Stack]:
     """`tidings up` on a RabbitMQ, a PostgreSQL and a Valkey that are there already."""
     valkey = ValkeyNode()
-    engines = {
-        "broker": rabbit.url,
-        "database": await create_database(postgres_admin_url),
-        "cache": valkey.url,
-    }
+    engines = {"broker": rabbit.url, "database": real_database, "cache": valkey.url}
     with folder_for_homes() as folder:
         stack = await Stack.start(folder / "home", options=engines)
         yield stack

@@ -14,7 +14,7 @@ from support.polling import eventually
 from support.rabbitmq import RabbitNode
 from support.stack import QUICK_RETRIES, Stack
 
-pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq]
+pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 
 OUTAGE_SECONDS = 60
 OFFERED_PER_SECOND = 100

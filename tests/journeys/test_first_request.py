@@ -96,14 +96,15 @@ async def test_one_key_for_every_service(world: Stack) -> None:
 
 
 async def test_every_service_has_its_pages(world: Stack) -> None:
-    """Each of the five services answers health, metrics and its OpenAPI document."""
+    """Each of the five services answers health, metrics and its OpenAPI description."""
     for entry in world.ready["services"].values():
         ready = (await world.http.get(f"{entry['url']}/health/ready")).json()
         assert ready["status"] == "pass"
         assert all(check["ms"] >= 0 for check in ready["checks"].values())
         assert (await world.http.get(f"{entry['url']}/health/live")).json()["status"] == "pass"
         assert "tidings_http_request_seconds" in (await world.http.get(f"{entry['url']}/metrics")).text
-        assert (await world.http.get(f"{entry['url']}/schema")).json()["openapi"].startswith("3.1")
+        described = await world.http.get(f"{entry['url']}/schema/openapi.json")
+        assert described.json()["openapi"].startswith("3.1")
 
 
 async def test_send_command_waits(world: Stack) -> None:

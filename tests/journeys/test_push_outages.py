@@ -17,7 +17,7 @@ from support.polling import eventually
 from support.rabbitmq import RabbitNode
 from support.stack import QUICK_RETRIES, Stack
 
-pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq]
+pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 
 OUTAGE_SECONDS = 60
 OFFERED_PER_SECOND = 100
@@ -192,7 +192,6 @@ async def test_sandbox(world: Stack, owner: str) -> None:
     assert await world.pushes() == []
 
 
-@pytest.mark.timeout(300)
 async def test_outage_under_load(world: Stack, owner: str) -> None:
     """With FCM down for 60 s under 100 pushes a second, all wait and are sent once."""
     await world.faults(FCM_DOWN)
@@ -208,7 +207,6 @@ async def test_outage_under_load(world: Stack, owner: str) -> None:
     assert_all_arrived(await counted(world, ids, arrivals=pushes))
 
 
-@pytest.mark.timeout(300)
 async def test_killed_ten_times(world: Stack, owner: str) -> None:
     """With the push service killed ten times in 5,000 pushes, all arrive; only those in hand twice."""
     accepting = asyncio.create_task(accept_many(world, "kills", MANY, channel="push", user_id=owner))

@@ -1,10 +1,11 @@
-"""A service as a process, whose one request says that it is in work and then takes its time."""
+"""A service as a process: one request says that it is in work and then takes its time, one takes a body."""
 
 import asyncio
 import sys
 
 import structlog
-from litestar import get
+from litestar import Request, get, post
+from litestar.datastructures import State
 from litestar.params import FromQuery
 
 from support.servers import SERVICE_SECRET
@@ -21,12 +22,27 @@ async def slow(seconds: FromQuery[float]) -> str:
     return "finished"
 
 
-async def main(port: int, shutdown_seconds: float) -> None:
+@post("/take")
+async def take(request: Request[None, None, State]) -> str:
+    return f"{len(await request.body())} bytes"
+
+
+async def main(port: int, shutdown_seconds: float, slow_client_seconds: float) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    settings = HttpSettings(port=port, shutdown_seconds=shutdown_seconds, service_secret=SERVICE_SECRET)
+    settings = HttpSettings(
+        port=port,
+        shutdown_seconds=shutdown_seconds,
+        slow_client_seconds=slow_client_seconds,
+        service_secret=SERVICE_SECRET,
+    )
     authenticator = Authenticator(ServiceTokens("slow", SERVICE_SECRET))
     app = build_app(
-        name="slow", version="1", routes=[slow], authenticator=authenticator, checks={}, provides={}
+        name="slow",
+        version="1",
+        routes=[slow, take],
+        authenticator=authenticator,
+        checks={},
+        provides={},
     )
     try:
         await serve(app, settings)
@@ -36,4 +52,4 @@ async def main(port: int, shutdown_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), *map(float, sys.argv[2:])))

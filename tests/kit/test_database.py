@@ -1,6 +1,7 @@
 """One service's database: its statements, its migrations, its walls."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
@@ -82,6 +83,48 @@ async def test_a_pool_that_stays_busy_is_unavailable(database: Database) -> None
             with pytest.raises(Unavailable):
                 await database.ping()
     await database.ping()
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["40P01", "40001", "53100", "53300", "57P01", "25006"],
+    ids=["deadlock", "serialization", "disk-full", "connections", "shutdown", "standby"],
+)
+async def test_what_passes_by_itself_is_unavailable(database: Database, code: str) -> None:
+    """A deadlock, a full disk or a server that is a standby now is no error of the statement: try again."""
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await raise_in_postgres(database, code)
+    await database.ping()
+
+
+async def raise_in_postgres(database: Database, code: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(f"do $$ begin raise exception using errcode = '{code}'; end $$")
+
+
+async def test_a_deadlock_may_be_tried_again(database: Database) -> None:
+    """Of two transactions that wait for each other one goes on, and the other is told to come back."""
+    both_began = asyncio.Barrier(2)
+
+    async def lock(first: int, second: int) -> None:
+        async with database.transaction(limit=20) as connection:
+            await connection.execute("select from books where id = $1 for update", first)
+            await both_began.wait()
+            await connection.execute("select from books where id = $1 for update", second)
+
+    ends = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    assert [type(end) for end in ends if end is not None] == [Unavailable]
+
+
+async def test_a_busy_process_is_no_outage(database: Database) -> None:
+    """Time in which this process itself is held up does not count as time that the database takes."""
+    async with database.connection(limit=0.4) as connection:
+        statement = asyncio.create_task(connection.fetchval("select 1"))
+        await asyncio.sleep(0)  # until it is on its way
+        time.sleep(0.5)  # noqa: ASYNC251 - what holds up the process
+        assert await statement == 1
+        assert await connection.fetchval("select 2") == 2
 
 
 async def test_a_role_sees_only_its_own_schema(url: str, service_database: ServiceDatabase) -> None:

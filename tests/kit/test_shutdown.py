@@ -1,48 +1,12 @@
 """How a service's process ends: a real one, told by a signal."""
 
 import asyncio
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from asyncio.subprocess import Process
 
-import httpx
 import pytest
 
-from support.polling import eventually
-from support.servers import free_port
-
-TESTS = Path(__file__).parent.parent
-SLOW_SERVICE = Path(__file__).with_name("slow_service.py")
-
-
-@asynccontextmanager
-async def running(shutdown_seconds: float) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """The process and a client of it, once it answers."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(SLOW_SERVICE), str(port), str(shutdown_seconds)),
-        stdout=PIPE,
-        env=os.environ | {"PYTHONPATH": str(TESTS)},
-    )
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            await eventually(lambda: is_alive(client))
-            yield process, client
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def is_alive(client: httpx.AsyncClient) -> bool:
-    try:
-        return (await client.get("/health/live")).is_success
-    except httpx.TransportError:
-        return False
+from kit.slow_process import is_alive, running
 
 
 async def line(process: Process) -> str:

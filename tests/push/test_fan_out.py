@@ -15,7 +15,7 @@ from support.reports import Reports
 from support.servers import free_port
 from support.serving import ServiceProcess, service_process
 from support.world import World
-from tidings.contracts.codes import Reason, Status
+from tidings.contracts.codes import Reason, Status, Step
 from tidings.kit.broker.port import Broker
 from tidings.push.settings import PushSettings
 from tidings.simulator.mail_apis.exchange import API_KEY
@@ -105,6 +105,25 @@ async def test_half_of_many_devices_are_dead(
     assert end.status is Status.SENT
     assert Counter([len(await pushes_to(simulator, each)) for each in alive]) == {1: 10}
     assert sorted(await tokens_of(world, user_id)) == sorted(alive)
+
+
+async def test_a_trace_tells_each_way_once(broker: Broker, reports: Reports, world: World) -> None:
+    """However many devices went a way, the trace names it once; it holds no token."""
+    user_id = await world.add_user()
+    tokens = [f"ExponentPushToken[{kind}{uuid4()}]" for kind in ("x", "x", "x", "dead", "dead")]
+    for token in tokens:
+        await add(world, user_id, "expo", token)
+    end = await end_of(reports, await publish(broker, user_id))
+    at_providers = [one.detail for one in end.trace if one.step == Step.PROVIDER]
+    assert Counter(at_providers) == {
+        "firebase: it does not reach this address or device": 1,
+        "apple: it does not reach this address or device": 1,
+        "one: it does not reach this address or device": 1,
+        "expo: taken": 1,
+        "expo: recipient": 1,
+    }
+    assert "5 devices" in [one.detail for one in end.trace if one.step == Step.ADDRESS]
+    assert [token for token in tokens if token in str(end.trace)] == []
 
 
 async def test_no_device_that_any_provider_reaches(broker: Broker, reports: Reports, world: World) -> None:

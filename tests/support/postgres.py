@@ -1,9 +1,12 @@
 """A PostgreSQL server from its wheel that a test may stop, kill and start again."""
 
+import fcntl
 import shutil
 import signal
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # its stubs are a package of their own
@@ -22,7 +25,8 @@ class PostgresNode:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tidings-postgres-"))
         self._server = get_server(self._folder / "data", cleanup_mode=None, start=False)
-        self._server.ensure_pgdata_inited()
+        with _alone():
+            self._server.ensure_pgdata_inited()
 
     @property
     def admin_dsn(self) -> str:
@@ -68,3 +72,11 @@ class PostgresNode:
             return [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process of this machine at a time: the first of all makes the user, and two would both try."""
+    with (Path(tempfile.gettempdir()) / "tidings-postgres.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

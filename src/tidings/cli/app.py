@@ -171,6 +171,35 @@ def status(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
         show(notification)
 
 
+@app.command()
+@click.argument("notification_id", metavar="ID", type=click.UUID)
+@click.option("--reason", metavar="TEXT", help="Kept in its timeline; at most 200 characters.")
+@target_options
+def cancel(*, notification_id: UUID, reason: str | None, target: "Target") -> None:
+    """Cancel a notification that nobody has begun to send; exit code 1 when it is too late."""
+    from tidings.cli.sending import cancel as cancel_one
+    from tidings.cli.sending import show
+
+    show(asyncio.run(cancel_one(target, notification_id, reason)))
+
+
+@app.command()
+@click.argument("notification_id", metavar="ID", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True, help="As the API answers.")
+@target_options
+def explain(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
+    """Show why a notification is where it is: every decision about it, in order."""
+    import msgspec
+
+    from tidings.cli.explaining import fetch, show
+
+    explanation = asyncio.run(fetch(target, notification_id))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(explanation)))
+    else:
+        show(explanation)
+
+
 app.add_command(templates)
 app.add_command(dead_letters)
 app.add_command(push)

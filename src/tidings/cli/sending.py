@@ -1,4 +1,4 @@
-"""`tidings send` and `tidings status`: the public API from a terminal."""
+"""`tidings send`, `tidings status` and `tidings cancel`: the public API from a terminal."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from time import monotonic
 from uuid import UUID
 
 from rich.console import Console
-from rich.table import Table
 
 from tidings.cli.answers import explained
 from tidings.cli.errors import CannotContinue
+from tidings.cli.tables import moment, out, table
 from tidings.cli.target import Target
 from tidings.client.sdk import Tidings
 from tidings.contracts.codes import Status
-from tidings.contracts.notifications import NewNotification, Notification
+from tidings.contracts.notifications import NewNotification, Notification, TimelineEvent
 
 ASK_EVERY = 0.1
 SUCCEEDED = {Status.SENT, Status.DELIVERED}
@@ -47,7 +47,7 @@ async def send(target: Target, notification: NewNotification, *, wait: float | N
         async with Tidings(target.url, target.api_key) as tidings:
             accepted = await tidings.notifications.send(notification)
             if wait is None:
-                Console().out(str(accepted.id), highlight=False)
+                out(str(accepted.id))
                 return True
             settled = await _follow(tidings, accepted.id, wait)
     show(settled)
@@ -65,20 +65,30 @@ async def fetch(target: Target, notification_id: UUID) -> Notification:
             return await tidings.notifications.read(notification_id)
 
 
+async def cancel(target: Target, notification_id: UUID, reason: str | None) -> Notification:
+    """The notification with its timeline, which is cancelled now.
+
+    Raises:
+        CannotContinue: it is not known, is being sent or is settled, or there is no answer.
+    """
+    with explained(target.url):
+        async with Tidings(target.url, target.api_key) as tidings:
+            return await tidings.notifications.cancel(notification_id, reason=reason)
+
+
 def show(notification: Notification) -> None:
     """The state of a notification, and the way there."""
-    console = Console()
     reason = f" ({notification.reason})" if notification.reason else ""
-    console.out(f"{notification.id}  {notification.channel}  {notification.status}{reason}", highlight=False)
-    table = Table.grid(padding=(0, 2))
-    for event in notification.timeline:
-        table.add_row(
-            f"  {event.at:%H:%M:%S.%f}"[:-3],
-            str(event.status),
-            f"attempt {event.attempt}" if event.attempt else "",
-            " ".join(str(part) for part in (event.provider, event.reason, event.detail) if part),
-        )
-    console.print(table, highlight=False)
+    out(f"{notification.id}  {notification.channel}  {notification.status}{reason}")
+    table([_row(event) for event in notification.timeline])
+
+
+def _row(event: TimelineEvent) -> tuple[str, ...]:
+    attempt = f"attempt {event.attempt}" if event.attempt else ""
+    until = f"until {moment(event.next_attempt_at)}" if event.next_attempt_at else None
+    parts = (event.target, event.provider, event.reason, event.detail, until)
+    words = " ".join(str(part) for part in parts if part)
+    return (f"  {moment(event.at, exact=True)}", event.status, attempt, words)
 
 
 async def _follow(tidings: Tidings, notification_id: UUID, seconds: float) -> Notification:

@@ -17,6 +17,8 @@ Slug = Annotated[
     str,
     Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,99}(?!\n)$", description="stable name", examples=["welcome"]),
 ]
+WALL_CLOCK = {"format": "date-time-local"}
+"""For descriptions: a time without an offset is no `date-time` of JSON Schema (RFC 3339 wants one)."""
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

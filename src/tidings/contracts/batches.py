@@ -9,6 +9,7 @@ from msgspec import Meta
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority, Status
 from tidings.contracts.notifications import (
+    AcceptedBeside,
     Also,
     DedupeSeconds,
     EmailOptions,
@@ -94,7 +95,8 @@ class BatchProblem(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
 class BatchItem(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
     """What became of the notification at `index`, counted from 0: it has an `id`, or a `problem`.
 
-    `replayed`: an earlier request, or an earlier item, had it taken.
+    `replayed`: an earlier request, or an earlier item, had it taken. `others` and `deduplicated` are as in
+    the answer to a single request.
     """
 
     index: int
@@ -103,6 +105,8 @@ class BatchItem(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
     status: Status | None = None
     accepted_at: datetime | None = None
     replayed: bool = False
+    others: list[AcceptedBeside] = []
+    deduplicated: bool = False
     problem: BatchProblem | None = None
 
 

@@ -64,6 +64,8 @@ _ARRIVALS = (Status.DELIVERED, Status.BOUNCED)
 _RECEIPTS = {
     Status.SENT: _ARRIVALS,
     Status.DELIVERED: (Status.BOUNCED,),
+    # A worker without Redis cannot see a cancel, nor tell of its send; what a person has got is the truth.
+    Status.CANCELLED: (Status.SENT, *_ARRIVALS),
 }
 
 
@@ -100,6 +102,50 @@ class Reached(StrEnum):
     CLICKED = "clicked"
 
 
+class Step(StrEnum):
+    """What was decided on a notification's way, in `explain` and in dry runs; the names are kept stable."""
+
+    IDEMPOTENCY = "idempotency"
+    LIMITS = "limits"
+    REQUEST = "request"
+    DEDUPE = "dedupe"
+    ACCEPTED = "accepted"
+    SCHEDULE = "schedule"
+    DISPATCH = "dispatch"
+    LEDGER = "ledger"
+    EXPIRY = "expiry"
+    CONTACT = "contact"
+    TEMPLATE = "template"
+    SUPPRESSION = "suppression"
+    CHANNEL_PREFERENCE = "channel_preference"
+    CATEGORY_PREFERENCE = "category_preference"
+    QUIET_HOURS = "quiet_hours"
+    RENDER = "render"
+    ATTACHMENTS = "attachments"
+    ADDRESS = "address"
+    FREQUENCY_CAP = "frequency_cap"
+    PROVIDER = "provider"
+    CLAIM = "claim"
+    STATUS = "status"
+    CHANNEL_SERVICE = "channel_service"
+    REPLAY = "replay"
+    FALLBACK = "fallback"
+    DEAD_LETTER = "dead_letter"
+
+
+class Verdict(StrEnum):
+    """How one step went."""
+
+    PASSED = "passed"
+    STOPPED = "stopped"
+    WAITS = "waits"
+    SKIPPED = "skipped"
+    """It did not apply, or was not used."""
+    TRIED = "tried"
+    UNKNOWN = "unknown"
+    """Who could have said so did not answer."""
+
+
 class Reason(StrEnum):
     """Why a notification is in its state: stable, for programs. The words for people stand beside it."""
 
@@ -134,6 +180,8 @@ class Reason(StrEnum):
     COMPLAINED = "complained"
     DISPLAYED = "displayed"
     CLICKED = "clicked"
+    NOT_NEEDED = "not_needed"
+    USER_ERASED = "user_erased"
 
 
 _UNSURE = {(Status.FAILED, Reason.OUTCOME_UNKNOWN), (Status.DEAD_LETTERED, Reason.ATTEMPTS_EXHAUSTED)}

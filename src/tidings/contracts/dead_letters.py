@@ -50,7 +50,8 @@ class DeadLetter(Outgoing, frozen=True, kw_only=True):
 
     `cause` is `detail` without what differs from message to message. `notification_id`, `channel`,
     `user_id` and `template_id` are missing where the message cannot be read. `expires_at` is the one
-    that a replay would have. `replayed_as` are the notifications made of it, in turn.
+    that a replay would have. `replayed_as` are the notifications made of it, in turn. One that was
+    redacted (`redacted_at`) says no more what it said, and cannot be replayed.
     """
 
     id: UUID
@@ -68,6 +69,7 @@ class DeadLetter(Outgoing, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     edited: bool
     replayed_as: list[UUID]
+    redacted_at: datetime | None = None
 
 
 class DeadLetters(Outgoing, frozen=True, kw_only=True):

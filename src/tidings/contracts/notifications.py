@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
+from tidings.contracts.base import WALL_CLOCK, Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority, Reached, Reason, Status
 
 SendAt = Annotated[
@@ -16,8 +16,11 @@ SendAtLocal = Annotated[
     datetime,
     Meta(
         tz=False,
-        description="when to send it, by the recipient's clock, without an offset",
-        examples=["2027-01-31T09:00:00"],
+        extra_json_schema={
+            "description": "when to send it, by the recipient's clock, without an offset",
+            "examples": ["2027-01-31T09:00:00"],
+            "extra": WALL_CLOCK,
+        },
     ),
 ]
 Also = Annotated[list[Channel], Meta(min_length=1, max_length=len(Channel) - 1)]
@@ -84,7 +87,8 @@ class Fallback(Incoming, frozen=True, kw_only=True):
 class NewNotification(Incoming, frozen=True, kw_only=True):
     """A request to notify one person.
 
-    `request_id`, or an `Idempotency-Key` header, makes the request safe to repeat for 24 hours.
+    `request_id`, or an `Idempotency-Key` header, makes the request safe to repeat (for 24 hours
+    unless the installation says otherwise).
     `email` is for the channel email only. `send_at` has a UTC offset; `send_at_local` is the recipient's
     wall clock. `also` names further channels that get it at the same time. Of requests with the same
     `dedupe_key` only the first within `dedupe_seconds` becomes a notification.
@@ -109,13 +113,27 @@ class NewNotification(Incoming, frozen=True, kw_only=True):
     dedupe_seconds: DedupeSeconds | None = None
 
 
-class Accepted(Outgoing, frozen=True, kw_only=True):
-    """The answer to a request that was taken: it is committed and will not be lost."""
+class AcceptedBeside(Outgoing, frozen=True, kw_only=True):
+    """What a request became beside its first notification: the same on another channel."""
+
+    id: UUID
+    channel: Channel
+    status: Status
+
+
+class Accepted(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a request that was taken: it is committed and will not be lost.
+
+    `others` are its notifications on further channels; a fallback waits as `scheduled`. `deduplicated`: an
+    earlier request had the same `dedupe_key`, and `id` is its notification.
+    """
 
     id: UUID
     request_id: str
     status: Status
     accepted_at: datetime
+    others: list[AcceptedBeside] = []
+    deduplicated: bool = False
 
 
 class TimelineEvent(Outgoing, frozen=True, kw_only=True):
@@ -139,7 +157,10 @@ class Notification(Outgoing, frozen=True, kw_only=True):
     """A notification's present state; `timeline` is there when one notification is read.
 
     `sandbox`: it was sent with a test key, and reaches no real provider. `replay_of`: the dead-lettered
-    notification that it repeats.
+    notification that it repeats. `send_at`: when it is due, where that was later than its acceptance.
+    `schedule_id`: the schedule that made it. Notifications of one request on several channels have the
+    same `group_id`, the id of the first; a fallback is `fallback_of` the one whose `fallback_id` it is.
+    `redacted_at`: since when it says no more what it said.
     """
 
     id: UUID
@@ -159,6 +180,12 @@ class Notification(Outgoing, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     sandbox: bool = False
     replay_of: UUID | None = None
+    send_at: datetime | None = None
+    schedule_id: UUID | None = None
+    group_id: UUID | None = None
+    fallback_of: UUID | None = None
+    fallback_id: UUID | None = None
+    redacted_at: datetime | None = None
     timeline: list[TimelineEvent] = []
 
 

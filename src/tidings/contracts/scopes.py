@@ -24,7 +24,9 @@ class Scope(StrEnum):
     USERS_WRITE = "users:write"
 
 
-SERVICE_SCOPES = frozenset({"api-keys:check", "attachments:read", "emails:test"})
+SERVICE_SCOPES = frozenset(
+    {"api-keys:check", "attachments:read", "deliveries:rehearse", "emails:test", "erasures:read"}
+)
 """What only our own services ask of one another; no API key is given one of these by name."""
 
 

@@ -320,6 +320,20 @@ class Contacts(Outgoing, frozen=True, kw_only=True):
     categories: dict[str, Category] = {}
 
 
+class Erasure(Outgoing, frozen=True, kw_only=True):
+    """That a person was erased. `number` grows with each."""
+
+    number: int
+    user_id: UUID
+    erased_at: datetime
+
+
+class Erasures(Outgoing, frozen=True, kw_only=True):
+    """The next erasures, the oldest first. Ask again with the last one's number; none is the end for now."""
+
+    erasures: list[Erasure]
+
+
 class ImportCounts(Outgoing, frozen=True, kw_only=True):
     """How far an import is: lines read, people created and updated, lines refused."""
 

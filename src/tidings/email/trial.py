@@ -7,6 +7,7 @@ from litestar.params import JSONBody
 from tidings.contracts.codes import Channel, WhenAmbiguous
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import TestEmail, TestResult
+from tidings.contracts.tracing import Trace
 from tidings.contracts.users import Contact, Preferences
 from tidings.delivery.channel import Parcel, Provider
 from tidings.delivery.outcome import Held, Taken
@@ -30,7 +31,9 @@ async def send_test_email(data: JSONBody[TestEmail], works: NamedDependency[Work
     )
     nobody = Contact(user_id=trial, email=data.to, preferences=Preferences())
     parcel = Parcel(message, nobody, data.to, Letter(data.email))
-    answer = await works.chain.send(parcel, _nothing_to_claim, when_ambiguous=WhenAmbiguous.GIVE_UP)
+    answer = await works.chain.send(
+        parcel, _nothing_to_claim, trace=Trace(), when_ambiguous=WhenAmbiguous.GIVE_UP
+    )
     provider = "none" if isinstance(answer, Held) else answer.provider
     return TestResult(sent=isinstance(answer, Taken), provider=provider, detail=answer.detail)
 

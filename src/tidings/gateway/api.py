@@ -7,13 +7,17 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
-from litestar.params import FromPath, HeaderParameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from tidings.contracts.explaining import DryRun
 from tidings.contracts.notifications import Accepted, NewNotification, Notification
 from tidings.gateway import examples
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.attachment_store import AttachmentStore
+from tidings.gateway.explaining.dry_runs import DryRuns
+from tidings.gateway.explaining.examples import DRY_RUN_ANSWER
+from tidings.gateway.idempotency.once import HAS_KEYS_OF_ITS_OWN, read_key
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
 from tidings.gateway.reading_store import ReadingStore
 from tidings.kit.auth import Principal, only_services, requires
@@ -27,17 +31,29 @@ Attachments = NamedDependency[AttachmentStore]
 IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
-        name="Idempotency-Key", max_length=257, description="instead of `request_id`; kept for 24 hours"
+        name="Idempotency-Key",
+        max_length=257,
+        description=(
+            "the key instead of `request_id`, which then is only a name;"
+            " kept for 24 hours unless the installation says otherwise"
+        ),
     ),
+]
+
+OnlyDry = Annotated[
+    bool, QueryParameter(description="say what would become of it, and send, store and count nothing")
 ]
 
 UNPROCESSABLE = (
     "`invalid_request`, `missing_request_id`, `unknown_user`, `unknown_template`, `template_lacks_channel`,"
-    " `archived_template`, `missing_variable`, `invalid_variables`, `naive_time`, `already_expired` or"
+    " `archived_template`, `missing_variable`, `invalid_variables`, `naive_time`, `already_expired`,"
+    " `expires_before_sending`, `too_far_ahead`, `repeated_channel`,"
+    " `expires_before_fallback` or"
     " `idempotency_key_reused`:"
     " `errors` names each field at fault"
 )
 TOO_LARGE = "`attachments_too_large` or `body_too_large`: give large files by `url`"
+AWAY = "`database_unavailable`, or `users_unavailable`: the recipient's time zone is not known now"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Room for 10 MiB of attachments in base64, and 2 MiB besides."""
 
@@ -58,28 +74,33 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
     guards=[requires("notifications:write")],
     status_code=202,
     tags=["notifications"],
-    summary="Notify one person on one channel",
+    summary="Notify one person, on one channel or on several",
     responses={
+        200: DRY_RUN_ANSWER,
         202: examples.ACCEPTED_ANSWER,
-        **refusals({413: TOO_LARGE, 422: UNPROCESSABLE, 503: "`database_unavailable`"}),
+        **refusals({413: TOO_LARGE, 422: UNPROCESSABLE, 503: AWAY}),
     },
     request_max_body_size=MAX_BODY_BYTES,
     exception_handlers={RequestEntityTooLarge: explain_size},
-    opt={COUNTS_ITSELF: True},
+    opt={COUNTS_ITSELF: True, HAS_KEYS_OF_ITS_OWN: True},
 )
 async def send(
     data: Annotated[NewNotification, examples.SENT_BODY],
     request: Request[Principal, None, State],
     acceptance: Accepting,
+    dry_runs: NamedDependency[DryRuns],
     idempotency_key: IdempotencyKey = None,
-) -> Response[Accepted]:
+    *,
+    dry_run: OnlyDry = False,
+) -> Response[Accepted] | Response[DryRun]:
     """Answers 202 once the notification is committed: from then on it cannot be lost.
 
     The same key and body again answer the same, with `Idempotent-Replayed: true`; the same key with
-    another body is a 422.
+    another body is a 422. A dry run answers 200 with every decision, also with those that would refuse it.
     """
-    # The draft standard makes the key a quoted string; most clients send it bare.
-    key = idempotency_key.strip('"') if idempotency_key else None
+    key = None if idempotency_key is None else read_key(idempotency_key)
+    if dry_run:
+        return Response(await dry_runs.run(data, key, request.user, tally_of(request)), status_code=200)
     accepted, replayed = await acceptance.accept(data, key, request.user, tally_of(request))
     headers = {"Location": f"/v1/notifications/{accepted.id}"}
     if replayed:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import aiohttp
@@ -14,33 +15,45 @@ from tidings.client.users import UsersClient
 from tidings.contracts.queues import topology
 from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.api import ROUTES
+from tidings.gateway.around import public_router
 from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.audit.api import ROUTES as AUDIT_ROUTES
-from tidings.gateway.audit.store import AuditStore
+from tidings.gateway.audit.reading import AuditLogs
 from tidings.gateway.batching.api import BATCH_ROUTES
 from tidings.gateway.callbacks.api import CALLBACK_ROUTES
 from tidings.gateway.callbacks.running import open_callbacks
+from tidings.gateway.cancelling.api import CANCEL_ROUTES
+from tidings.gateway.cancelling.deciding import open_cancelling
 from tidings.gateway.checking import RequestChecks
 from tidings.gateway.credentials.api import ROUTES as KEY_ROUTES
 from tidings.gateway.credentials.opening import open_credentials
 from tidings.gateway.credentials.token_api import TOKEN_ROUTES
+from tidings.gateway.data_life.running import living
 from tidings.gateway.dead_letters.opening import DEAD_LETTER_ROUTES, open_dead_letters
 from tidings.gateway.dispatch import open_dispatcher
 from tidings.gateway.engagement import Engagements, take_engagement
-from tidings.gateway.forwarding import Forwarder, forwarding_routes
+from tidings.gateway.explaining.api import EXPLAINING_ROUTES
+from tidings.gateway.explaining.asking import ChannelServices
+from tidings.gateway.explaining.dry_runs import DryRuns
+from tidings.gateway.explaining.store import ExplainingStore
+from tidings.gateway.forwarding import DESCRIPTION, Forwarder, forwarding_routes
+from tidings.gateway.idempotency.opening import open_idempotency
 from tidings.gateway.limits.api import LIMIT_ROUTES
-from tidings.gateway.limits.enforcing import limited, open_limits
+from tidings.gateway.limits.enforcing import open_limits
 from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
 from tidings.gateway.reading.api import search
 from tidings.gateway.reading.event_api import EVENT_ROUTES
 from tidings.gateway.reading.feed import open_feed
 from tidings.gateway.reading.step_store import StepStore
 from tidings.gateway.reading_store import ReadingStore
+from tidings.gateway.schedules.api import SCHEDULE_ROUTES
+from tidings.gateway.schedules.opening import open_schedules
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
 from tidings.gateway.tracking import tracking
 from tidings.gateway.tracking_store import TrackingStore
 from tidings.gateway.webhooks import open_webhooks, webhook_routes
+from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
 from tidings.kit.broker.port import Broker
@@ -52,6 +65,9 @@ PUBLIC_API = (
     search,
     *EVENT_ROUTES,
     *BATCH_ROUTES,
+    *CANCEL_ROUTES,
+    *SCHEDULE_ROUTES,
+    *EXPLAINING_ROUTES,
     *KEY_ROUTES,
     *TOKEN_ROUTES,
     *AUDIT_ROUTES,
@@ -65,6 +81,10 @@ PUBLIC_API = (
 
 LOOK_UP_SECONDS = 0.5
 """How long an accept may wait for a look-up before it goes on unchecked."""
+REHEARSAL_SECONDS = 5.0
+"""How long a dry run waits for a channel's service, which may have to ask two others in turn."""
+READ_SECONDS = 2.0
+"""How long a reader waits for another service's audit log."""
 
 
 def main() -> None:
@@ -83,6 +103,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
     """The application at work, with everything it uses, for as long as the block runs."""
     tokens = ServiceTokens("gateway", settings.service_secret)
     services = {"users": settings.users_url, "templates": settings.templates_url}
+    channels = {"email": settings.email_url, "push": settings.push_url}
     first_keys = (settings.bootstrap_api_key, settings.bootstrap_test_api_key)
     async with (
         open_session() as session,
@@ -91,9 +112,17 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         open_database(
             settings.database_url, schema="gateway", package="tidings.gateway", pool_size=settings.pool_size
         ) as database,
+        open_idempotency(settings, database) as once,
         open_credentials(database, settings.service_secret, first_keys=first_keys) as credentials,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
-        open_sending(settings, database, broker, _checks(session, tokens, services)) as sending,
+        open_sending(
+            settings,
+            database,
+            broker,
+            _checks(session, tokens, services),
+            UsersClient(_https(session, tokens, services)["users"]),
+            channels=ChannelServices(_https(session, tokens, channels, seconds=REHEARSAL_SECONDS)),
+        ) as sending,
         open_feed(
             steps := StepStore(database), settings.database_url, most=settings.limit_event_streams
         ) as feed,
@@ -101,7 +130,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         yield build_app(
             name="gateway",
             version=tidings.__version__,
-            routes=[limited(limits, [*PUBLIC_API, *webhook_routes(webhooks)])],
+            routes=[public_router(limits, once, [*PUBLIC_API, *webhook_routes(webhooks)])],
             authenticator=Authenticator(tokens, credentials.check_key, credentials.check_token),
             checks={"postgresql": database.ping},
             optional_checks={"broker": broker.ping, **limits.checks},
@@ -109,37 +138,55 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
                 **sending,
                 **credentials.provides,
                 "reading": ReadingStore(database),
+                "explaining": ExplainingStore(database),
                 "steps": steps,
                 "feed": feed,
                 "attachments": AttachmentStore(database),
-                "audit_store": AuditStore(database),
+                "audit_logs": AuditLogs(AuditLog(database), _https(session, tokens, services)),
                 "limits": limits,
                 "forwarder": Forwarder(session, tokens, services),
                 "webhooks": webhooks,
                 "public_pages": PublicPages(session, settings.users_url),
             },
             on_stop=[feed.end_streams],
+            description=DESCRIPTION,
         )
 
 
 @asynccontextmanager
 async def open_sending(
-    settings: GatewaySettings, database: Database, broker: Broker, checks: RequestChecks
+    settings: GatewaySettings,
+    database: Database,
+    broker: Broker,
+    checks: RequestChecks,
+    users: UsersClient,
+    *,
+    channels: ChannelServices,
 ) -> AsyncIterator[dict[str, object]]:
     """Accepting, dispatching, tracking and what follows from states; yields what the routes need of it."""
-    store, limit = GatewayStore(database), settings.shutdown_seconds
+    lifetime = timedelta(hours=settings.idempotency_hours)
+    store, limit = GatewayStore(database, lifetime=lifetime), settings.shutdown_seconds
     async with (
         open_dispatcher(store, broker) as dispatcher,
         open_callbacks(settings, database, broker) as callbacks,
+        living(settings, database, callbacks.outbox, users),
+        open_cancelling(settings.cache_url, database, callbacks.outbox) as canceller,
         tracking(tracked := TrackingStore(database, callbacks.outbox), broker, limit=limit),
         open_dead_letters(
             database, broker, dispatcher, callbacks.outbox, checks, limit=limit
         ) as dead_letters,
+        open_schedules(
+            database, dispatcher, checks, grace=timedelta(seconds=settings.schedule_grace_seconds)
+        ) as schedules,
     ):
+        acceptance = Acceptance(store, dispatcher, checks)
         yield {
             **dead_letters,
-            "acceptance": Acceptance(store, dispatcher, checks),
+            **schedules,
+            "acceptance": acceptance,
+            "dry_runs": DryRuns(acceptance, store, ExplainingStore(database), channels),
             "callbacks": callbacks,
+            "canceller": canceller,
             "engagements": Engagements(tracked, [settings.service_secret]),
         }
 
@@ -147,8 +194,19 @@ async def open_sending(
 def _checks(
     session: aiohttp.ClientSession, tokens: ServiceTokens, services: Mapping[str, str]
 ) -> RequestChecks:
-    https = {
-        name: ServiceHttp(session, url, partial(tokens.sign, name), seconds=LOOK_UP_SECONDS)
-        for name, url in services.items()
-    }
+    https = _https(session, tokens, services, seconds=LOOK_UP_SECONDS)
     return RequestChecks(UsersClient(https["users"]), TemplatesClient(https["templates"]))
+
+
+def _https(
+    session: aiohttp.ClientSession,
+    tokens: ServiceTokens,
+    services: Mapping[str, str | None],
+    *,
+    seconds: float = READ_SECONDS,
+) -> dict[str, ServiceHttp]:
+    return {
+        name: ServiceHttp(session, url, partial(tokens.sign, name), seconds=seconds)
+        for name, url in services.items()
+        if url is not None
+    }

@@ -1,5 +1,7 @@
 """Refusing at once what could never be delivered."""
 
+from zoneinfo import ZoneInfo
+
 import structlog
 from cachetools import TTLCache
 
@@ -8,11 +10,14 @@ from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
 from tidings.contracts.notifications import NewNotification
 from tidings.contracts.templates import CompiledTemplate
+from tidings.gateway.channels.naming import channels_of, check_channels
 from tidings.kit.errors import FieldFault, Unavailable, Unprocessable
 from tidings.kit.ids import now
+from tidings.kit.wall_clock import zone_named
 from tidings.rendering.variables import check_variables
 
 KNOWN_USER_SECONDS = 60
+DEFAULT_ZONE = ZoneInfo("UTC")
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,7 @@ class RequestChecks:
             )
         if request.expires_at is not None and request.expires_at <= now():
             raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
+        check_channels(request)
         await self._check_user(request.user_id)
         try:
             template = await self._template(request.template_id, version, surely=surely)
@@ -58,8 +64,29 @@ class RequestChecks:
         if template is None:
             words = f"There is no template {request.template_id!r}"
             raise _unprocessable("unknown_template", "$.template_id", words)
+        _check_forms(request, template)
         _check_variables(request, template)
         return template.version
+
+    async def zone_of(self, user_id: str) -> ZoneInfo:
+        """The time zone in which a person lives; UTC where it is not known.
+
+        Raises:
+            Unprocessable: there is no such person.
+            Unavailable: the user service does not answer.
+        """
+        try:
+            contact = await self._users.contact(user_id)
+        except (RemoteUnavailable, RemoteProblem) as error:
+            words = f"The user service, which knows the recipient's time zone, does not answer: {error}"
+            raise Unavailable(words, code="users_unavailable", retry_after=2) from error
+        if contact is None:
+            raise _unknown_user(user_id)
+        try:
+            return zone_named(contact.time_zone) if contact.time_zone else DEFAULT_ZONE
+        except ValueError:
+            log.warning("unknown_time_zone", time_zone=contact.time_zone)
+            return DEFAULT_ZONE
 
     async def _template(
         self, template_id: str, version: int | None, *, surely: bool
@@ -77,18 +104,24 @@ class RequestChecks:
             log.warning("accepted_unchecked", what="user", error=str(error))
             return
         if contact is None:
-            raise _unprocessable("unknown_user", "$.user_id", f"There is no user {user_id!r}")
+            raise _unknown_user(user_id)
         self._known_users[user_id] = True
 
 
-def _check_variables(request: NewNotification, template: CompiledTemplate) -> None:
+def _check_forms(request: NewNotification, template: CompiledTemplate) -> None:
     if template.archived:
         words = f"The template {template.id} is archived; restore it, or use another one"
         raise _unprocessable("archived_template", "$.template_id", words)
-    needed = template.variables.get(request.channel)
-    if needed is None:
-        words = f"Version {template.version} of {template.id} has no {request.channel} form"
-        raise _unprocessable("template_lacks_channel", "$.channel", words)
+    for channel, field in channels_of(request):
+        if channel not in template.variables:
+            words = f"Version {template.version} of {template.id} has no {channel} form"
+            raise _unprocessable("template_lacks_channel", field, words)
+
+
+def _check_variables(request: NewNotification, template: CompiledTemplate) -> None:
+    needed = dict.fromkeys(
+        name for channel, _ in channels_of(request) for name in template.variables[channel]
+    )
     missing = [name for name in needed if name not in request.variables]
     if missing:
         raise Unprocessable(
@@ -106,6 +139,10 @@ def _check_variables(request: NewNotification, template: CompiledTemplate) -> No
             code="invalid_variables",
             errors=[FieldFault(field=fault.path, message=fault.message) for fault in faults],
         )
+
+
+def _unknown_user(user_id: str) -> Unprocessable:
+    return _unprocessable("unknown_user", "$.user_id", f"There is no user {user_id!r}")
 
 
 def _unprocessable(code: str, field: str, words: str) -> Unprocessable:

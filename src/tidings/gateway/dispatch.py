@@ -1,8 +1,9 @@
 """From the table to the broker: a fast path right after the commit, and a sweeper behind it.
 
 The table is the outbox. A row keeps its `dispatch_at` until the broker confirmed the message, so
-whatever dies in between, the sweeper of some gateway publishes it. Each queue has a backlog and a task of
-its own on the fast path, so that neither a flood into one nor its refusals hold up another.
+whatever dies in between, the sweeper of some gateway publishes it, as it does what was sent for later and
+is due. Each queue has a backlog and a task of its own on the fast path, and each priority a sweeper, so that
+neither a flood into one nor its refusals hold up another.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from datetime import timedelta
 import structlog
 from prometheus_client import Counter
 
+from tidings.contracts.codes import Priority
 from tidings.contracts.queues import WORK_QUEUES
 from tidings.gateway.store import Dispatch, GatewayStore
 from tidings.kit.broker.port import Broker, BrokerUnavailable, Message
@@ -21,7 +23,7 @@ from tidings.kit.errors import Unavailable
 
 BURST = 500
 BACKLOG = 5_000
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.25
 LEASE = timedelta(seconds=30)
 TRY_AGAIN = timedelta(seconds=2)
 
@@ -57,19 +59,25 @@ class Dispatcher:
                 await self._publish(queue, burst, path="fresh")
             except (BrokerUnavailable, Unavailable) as error:
                 log.warning("dispatch_failed", queue=queue, count=len(burst), error=str(error))
+            except Exception:
+                # Whatever it is, such as a deadlock: this burst is swept, and the next one is published.
+                log.exception("dispatch_failed", queue=queue, count=len(burst))
 
-    async def sweep(self) -> None:
-        """The slow path, for ever: once a second, publish what is due."""
+    async def sweep(self, priority: Priority) -> None:
+        """The slow path of a priority, for ever: four times a second, publish what is due."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                while await self._sweep_once() == BURST:
+                while await self._sweep_once(priority) == BURST:
                     pass
             except Unavailable as error:
-                log.warning("sweep_failed", error=error.detail)
+                log.warning("sweep_failed", priority=priority, error=error.detail)
+            except Exception:
+                # What was leased is due again after its lease.
+                log.exception("sweep_failed", priority=priority)
 
     async def drop_expired_keys(self) -> None:
-        """For ever: once a minute, forget idempotency keys whose 24 hours are over."""
+        """For ever: once a minute, forget idempotency keys whose time is over."""
         while True:
             await asyncio.sleep(60)
             try:
@@ -78,10 +86,10 @@ class Dispatcher:
             except Unavailable as error:
                 log.warning("cleaning_failed", error=error.detail)
 
-    async def _sweep_once(self) -> int:
+    async def _sweep_once(self, priority: Priority) -> int:
         """Publish the next few that are due; returns how many the broker has."""
         by_queue: defaultdict[str, list[Dispatch]] = defaultdict(list)
-        for one in await self._store.lease_due(limit=BURST, lease=LEASE):
+        for one in await self._store.lease_due(priority, limit=BURST, lease=LEASE):
             by_queue[one.queue].append(one)
         return sum(await asyncio.gather(*(self._sweep_into(*queued) for queued in by_queue.items())))
 
@@ -109,7 +117,7 @@ async def open_dispatcher(store: GatewayStore, broker: Broker) -> AsyncIterator[
         asyncio.create_task(work)
         for work in (
             *(dispatcher.publish_fresh(queue) for queue in WORK_QUEUES),
-            dispatcher.sweep(),
+            *(dispatcher.sweep(priority) for priority in Priority),
             dispatcher.drop_expired_keys(),
         )
     ]

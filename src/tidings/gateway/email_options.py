@@ -10,6 +10,7 @@ from tidings.contracts.codes import Channel
 from tidings.contracts.messages import Attachment, EmailParts
 from tidings.contracts.notifications import EmailOptions, NewAttachment, NewNotification
 from tidings.gateway.attachment_store import KeptFile
+from tidings.gateway.channels.naming import channels_of
 from tidings.gateway.content_types import content_type_of
 from tidings.kit.addresses import normal_email
 from tidings.kit.email_headers import (
@@ -45,8 +46,10 @@ def enclosed(request: NewNotification) -> Enclosed:
     """
     if request.email is None:
         return Enclosed()
-    if request.channel is not Channel.EMAIL:
-        raise _unfit([_fault("", f"These are options of an email, and the channel is {request.channel}")])
+    channels = [channel for channel, _ in channels_of(request)]
+    if Channel.EMAIL not in channels:
+        named = " and ".join(channels)
+        raise _unfit([_fault("", f"These are options of an email, and the channel is {named}")])
     _refuse_too_large(request.email.attachments)
     faults = list(_faults(request.email))
     if faults:

@@ -56,6 +56,11 @@ SUMMARY = {
     "expires_at": None,
     "sandbox": False,
     "replay_of": None,
+    "send_at": None,
+    "schedule_id": None,
+    "group_id": None,
+    "fallback_of": None,
+    "fallback_id": None,
     "timeline": [],
 }
 NOTIFICATION = SUMMARY | {
@@ -68,10 +73,24 @@ NOTIFICATION = SUMMARY | {
 }
 PAGE = {"notifications": [SUMMARY], "next_cursor": None}
 
+WITH_FALLBACK = REQUEST | {
+    "channel": "push",
+    "fallback": {"channel": "email", "after_seconds": 600, "unless": "displayed"},
+    "dedupe_key": "order-17-shipped",
+    "dedupe_seconds": 86_400,
+}
+ACCEPTED_WITH_FALLBACK = ACCEPTED | {
+    "others": [{"id": "01990c3e-5d34-7f6e-8f50-1c3d7d1d2f5b", "channel": "email", "status": "scheduled"}]
+}
+
 SENT_BODY = BodyKwarg(
     media_type=RequestEncodingType.JSON,
-    examples=[Example(value=REQUEST), Example(value=WITH_FILES)],
+    examples=[Example(value=REQUEST), Example(value=WITH_FILES), Example(value=WITH_FALLBACK)],
 )
-ACCEPTED_ANSWER = ResponseSpec(Accepted, description="It is committed", examples=[Example(value=ACCEPTED)])
+ACCEPTED_ANSWER = ResponseSpec(
+    Accepted,
+    description="It is committed",
+    examples=[Example(value=ACCEPTED), Example(value=ACCEPTED_WITH_FALLBACK)],
+)
 FOUND_ANSWER = ResponseSpec(Notification, description="Its state", examples=[Example(value=NOTIFICATION)])
 PAGE_ANSWER = ResponseSpec(Notifications, description="A page", examples=[Example(value=PAGE)])

@@ -24,6 +24,24 @@ def fingerprint_of(request: NewNotification, key: str) -> bytes:
         ContentTooLarge: `body_too_large`, apart from what is attached.
         Unprocessable: it holds U+0000.
     """
+    encoded = storable(request)
+    if "\0" in key:
+        raise _holds_nul()
+    # As gateways wrote it before there were such members: what they accepted is still repeated.
+    for ending in _NOT_GIVEN:
+        if not encoded.endswith(ending):
+            break
+        encoded = encoded.removesuffix(ending) + b"}"
+    return sha256(encoded).digest()
+
+
+def storable(request: NewNotification) -> bytes:
+    """The request as JSON, with digests of what is attached.
+
+    Raises:
+        ContentTooLarge: `body_too_large`, apart from what is attached.
+        Unprocessable: it holds U+0000.
+    """
     encoded = msgspec.json.encode(_with_digests(request), order="deterministic")
     if len(encoded) > MAX_BODY_BYTES:
         raise ContentTooLarge(
@@ -31,15 +49,13 @@ def fingerprint_of(request: NewNotification, key: str) -> bytes:
             f"{MAX_BODY_BYTES:,} (2 MiB)",
             code="body_too_large",
         )
-    if "\0" in key or _NUL.search(encoded):
-        words = "The character U+0000 is in it, which cannot be stored"
-        raise Unprocessable(words, code="invalid_request")
-    # As gateways wrote it before there were such members: what they accepted is still repeated.
-    for ending in _NOT_GIVEN:
-        if not encoded.endswith(ending):
-            break
-        encoded = encoded.removesuffix(ending) + b"}"
-    return sha256(encoded).digest()
+    if _NUL.search(encoded):
+        raise _holds_nul()
+    return encoded
+
+
+def _holds_nul() -> Unprocessable:
+    return Unprocessable("The character U+0000 is in it, which cannot be stored", code="invalid_request")
 
 
 def _with_digests(request: NewNotification) -> NewNotification:

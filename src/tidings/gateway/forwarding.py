@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 
 import aiohttp
+import msgspec
 from litestar import Request, route
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -13,7 +14,8 @@ from yarl import URL
 
 from tidings.kit.auth import Principal, ServiceTokens, authenticated
 from tidings.kit.duplex import DuplexResponse
-from tidings.kit.errors import Unavailable
+from tidings.kit.errors import Problem, TooSlow, Unavailable
+from tidings.kit.problems import PROBLEM_JSON
 from tidings.kit.telemetry import trace_headers
 
 LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=2, sock_read=10)
@@ -24,11 +26,17 @@ ASKED_HEADERS = ("content-type", "content-length", "if-match", "if-none-match", 
 ANSWERED_HEADERS = ("content-type", "location", "retry-after", "etag", "cache-control", "vary")
 FORWARDED = {"users": ("users", "categories", "suppressions"), "templates": ("templates", "partials")}
 """What each service answers under `/v1`."""
+DESCRIPTION = "\n\n".join(
+    f"{', '.join(f'`/v1/{name}`' for name in names)} and all below them are handed on to the {service} "
+    "service, whose own page describes them, without the `/v1`."
+    for service, names in FORWARDED.items()
+)
+"""What the gateway's description says of the APIs that it hands on."""
 WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Forwarder:
-    """Hands requests on to one service, with a token that carries the caller's scopes."""
+    """Hands requests on to one service, with a token that carries the caller's id and scopes."""
 
     def __init__(
         self, session: aiohttp.ClientSession, tokens: ServiceTokens, services: Mapping[str, str]
@@ -42,8 +50,9 @@ class Forwarder:
 
         Raises:
             Unavailable: the service does not answer.
+            TooSlow: the caller's body does not come.
         """
-        token = self._tokens.sign(service, sorted(request.user.scopes))
+        token = self._tokens.sign(service, sorted(request.user.scopes), on_behalf_of=request.user.owner)
         headers = {name: request.headers[name] for name in ASKED_HEADERS if name in request.headers}
         headers |= {**trace_headers(), "Authorization": f"Bearer {token}"}
         try:
@@ -55,8 +64,10 @@ class Forwarder:
                 timeout=LIMIT,
                 allow_redirects=False,
             )
-            return await _passed_on(answer)
+            return await _passed_on(answer, request.url.path)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error.__cause__, TooSlow):  # it is the caller who keeps the service waiting
+                raise error.__cause__ from None
             raise Unavailable(
                 f"The {service} service does not answer now", code=f"{service}_unavailable"
             ) from error
@@ -69,7 +80,7 @@ class Forwarder:
         return URL(f"{base}{path}{'?' if query else ''}{query}", encoded=True)
 
 
-async def _passed_on(answer: aiohttp.ClientResponse) -> ASGIResponse:
+async def _passed_on(answer: aiohttp.ClientResponse, path: str) -> ASGIResponse:
     kept = {name: answer.headers[name] for name in ANSWERED_HEADERS if name in answer.headers}
     media_type = kept.pop("content-type", None)
     if (
@@ -78,9 +89,19 @@ async def _passed_on(answer: aiohttp.ClientResponse) -> ASGIResponse:
         return DuplexResponse(
             iterator=_chunks(answer), status_code=answer.status, headers=kept, media_type=media_type
         )
-    return ASGIResponse(
-        body=await answer.read(), status_code=answer.status, headers=kept, media_type=media_type
-    )
+    body = await answer.read()
+    if media_type == PROBLEM_JSON:
+        body = _as_seen_from(path, body)
+    return ASGIResponse(body=body, status_code=answer.status, headers=kept, media_type=media_type)
+
+
+def _as_seen_from(path: str, body: bytes) -> bytes:
+    """A problem that names the path which the caller asked, and not the service's own."""
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body
+    return msgspec.json.encode(msgspec.structs.replace(problem, instance=path))
 
 
 async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -1,7 +1,7 @@
 """Reading notifications and their timelines from PostgreSQL."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -75,12 +75,20 @@ def _notification(row: asyncpg.Record, timeline: list[TimelineEvent]) -> Notific
         expires_at=message.expires_at,
         sandbox=message.sandbox,
         replay_of=row["replay_of"],
+        send_at=row["send_at"],
+        schedule_id=row["schedule_id"],
+        group_id=row["group_id"],
+        fallback_of=row["fallback_of"],
+        fallback_id=row["fallback_id"],
+        redacted_at=row["redacted_at"],
         timeline=timeline,
     )
 
 
 def _timeline(row: asyncpg.Record, events: Sequence[asyncpg.Record]) -> list[TimelineEvent]:
     steps = [TimelineEvent(status=Status.ACCEPTED, at=row["accepted_at"])]
+    if row["send_at"] is not None:
+        steps.append(_scheduled(row["accepted_at"], row["send_at"]))
     if row["queued_at"] is not None:
         steps.append(TimelineEvent(status=Status.QUEUED, at=row["queued_at"]))
     steps += [msgspec.convert(dict(event), TimelineEvent) for event in events]
@@ -88,8 +96,15 @@ def _timeline(row: asyncpg.Record, events: Sequence[asyncpg.Record]) -> list[Tim
     return sorted(steps, key=lambda step: _place(step, tries))
 
 
+def _scheduled(accepted_at: datetime, send_at: datetime) -> TimelineEvent:
+    """The step that comes with the acceptance of what is to be sent later."""
+    return TimelineEvent(status=Status.SCHEDULED, at=accepted_at, next_attempt_at=send_at)
+
+
 def _place(step: TimelineEvent, tries: Sequence[TimelineEvent]) -> tuple[Any, ...]:
-    """Attempts come in turn, as workers' clocks may differ; receipts after the attempt they followed."""
+    """Attempts come in turn, as workers' clocks may differ; what has none after the attempt it followed."""
+    if step.status is Status.CANCELLED:
+        return (max((one.attempt for one in tries if one.at < step.at), default=0), True, step.at)
     if step.attempt or step.status not in _RECEIPTS:
         return (step.attempt, False, step.at)
     attempts = [one.attempt for one in tries if one.at < step.at + PROVIDERS_CLOCK]
@@ -98,7 +113,8 @@ def _place(step: TimelineEvent, tries: Sequence[TimelineEvent]) -> tuple[Any, ..
 
 
 _READ = """
-select id, request_id, status, reason, message, accepted_at, queued_at, updated_at, replay_of
+select id, request_id, status, reason, message, accepted_at, queued_at, updated_at, replay_of,
+    send_at, schedule_id, group_id, fallback_of, fallback_id, redacted_at
 from notifications
 """
 _READ_EVENTS = """

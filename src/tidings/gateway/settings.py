@@ -26,9 +26,16 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="the email service; with it providers' webhooks come in at /webhooks/…",
+                description="the email service, which dry runs ask, and which gets providers' webhooks",
                 examples=["http://email:8003"],
             ),
+        ]
+        | None
+    ) = None
+    push_url: (
+        Annotated[
+            str,
+            Meta(description="the push service, which dry runs ask", examples=["http://push:8004"]),
         ]
         | None
     ) = None
@@ -59,7 +66,10 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="Redis or Valkey, where limits are counted; without it nothing is limited",
+                description=(
+                    "Redis or Valkey, that of the channel services: limits are counted and cancels decided in"
+                    " it; without it nothing is limited, and only what is not due yet can be cancelled"
+                ),
                 examples=["redis://cache:6379/0"],
             ),
         ]
@@ -105,6 +115,19 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["0.05"],
         ),
     ] = 0.05
+    idempotency_hours: Annotated[
+        int,
+        Meta(ge=1, le=720, description="how long a used idempotency key is remembered", examples=["24"]),
+    ] = 24
+    schedule_grace_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=86_400,
+            description="how late a schedule may still send what fell due while no gateway ran",
+            examples=["3600"],
+        ),
+    ] = 3_600.0
     callback_hosts: Annotated[
         tuple[str, ...],
         Meta(
@@ -142,4 +165,31 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["120"],
         ),
     ] = 120.0
+    retention_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="how long settled notifications and dead letters are kept; 0: for ever",
+            examples=["90"],
+        ),
+    ] = 90
+    redact_after_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="after how many days settled notifications lose what they said; 0: never",
+            examples=["30"],
+        ),
+    ] = 0
+    erasure_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="how often to ask the user service who was erased",
+            examples=["5"],
+        ),
+    ] = 5.0
     pool_size: Annotated[int, Meta(ge=2, le=100, description="database connections", examples=["10"])] = 10

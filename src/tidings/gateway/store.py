@@ -1,7 +1,7 @@
 """Taking notifications and handing them to the broker: the table is the outbox."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,11 @@ from tidings.contracts.codes import Channel, Priority, Status
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.queues import work_queue
 from tidings.gateway.attachment_store import KeptFile, add_files
+from tidings.gateway.dedupe_store import Claim, drop_expired, fold
+from tidings.gateway.spans import span_of
 from tidings.kit.database import USE_SECONDS, Connection, Database
 from tidings.kit.ids import now
 
-IDEMPOTENCY_LIFETIME = timedelta(hours=24)
 FILES_SECONDS = 5.0
 """How long a caller may wait for attachments to be stored."""
 BATCH_SECONDS = 10.0
@@ -49,22 +50,49 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission(NewRow):
-    """A valid request on its way into the table."""
+    """A valid request on its way into the table, as its first notification.
+
+    `others` are those on other channels. The files go with the one that is an email. `dedupe`: its claim
+    to be the only one with its business key.
+    """
 
     key: str
     fingerprint: bytes
     files: tuple[KeptFile, ...] = ()
+    others: tuple[NewRow, ...] = ()
+    dedupe: Claim | None = None
+
+    @property
+    def rows(self) -> tuple[NewRow, ...]:
+        """All notifications that it becomes."""
+        return (self, *self.others)
+
+    def kept_files(self) -> Iterator[tuple[UUID, KeptFile]]:
+        """Each file with the id of the email that it goes with."""
+        emails = (row.message for row in self.rows if row.message.channel is Channel.EMAIL)
+        return ((email.notification_id, file) for email in emails for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the table holds for a key: our notification, or the one that was there before."""
+    """What the table holds for a key: our notification, or the one that was there before.
+
+    `fresh`: no earlier request had the key. `deduplicated`: the notification is another request's, which
+    had the business key.
+    """
 
     notification_id: UUID
     request_id: str
     accepted_at: datetime
     fingerprint: bytes
     fresh: bool
+    scheduled: bool = False
+    deduplicated: bool = False
+
+    @property
+    def made(self) -> bool:
+        """Whether the request made its notification, and not an earlier one."""
+        return self.fresh and not self.deduplicated
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +113,37 @@ class Dispatch:
 
 
 class GatewayStore:
-    """Notifications on their way in and out, and idempotency keys."""
+    """Notifications on their way in and out, and idempotency keys, which are remembered for `lifetime`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, lifetime: timedelta = timedelta(hours=24)) -> None:
         self._database = database
+        self.lifetime = lifetime
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Receipt]:
         """Commit new notifications in one transaction; a key that is taken gives its first receipt.
 
-        The submissions' `(owner, key)` pairs must be distinct. A key older than 24 hours is free again.
+        The submissions' `(owner, key)` pairs must be distinct. A key older than `lifetime` is free again.
         """
         # The same order everywhere, so that two batches with common keys cannot deadlock.
         ordered = sorted(submissions, key=lambda submission: (submission.owner, submission.key))
         heavy = any(one.files for one in submissions)
         async with self._database.transaction(limit=FILES_SECONDS if heavy else USE_SECONDS) as connection:
-            claimed = await connection.fetch(_CLAIM_KEYS, *_key_columns(ordered))
+            claimed = await connection.fetch(_CLAIM_KEYS, *_key_columns(ordered, self.lifetime))
             fresh = {row["notification_id"] for row in claimed}
             taken = [one for one in ordered if one.message.notification_id not in fresh]
             new = [one for one in ordered if one.message.notification_id in fresh]
-            await add_notifications(connection, new)
+            claims = [one.dedupe for one in new if one.dedupe]
+            folded = await fold(connection, claims) if claims else {}
+            made = [one for one in new if one.message.notification_id not in folded]
+            await add_notifications(connection, [row for one in made for row in one.rows])
             if heavy:
-                await add_files(
-                    connection, ((one.message.notification_id, file) for one in new for file in one.files)
-                )
-            earlier = await _earlier_receipts(connection, taken) if taken else {}
-        return [
-            _fresh_receipt(one) if one.message.notification_id in fresh else earlier[one.owner, one.key]
-            for one in submissions
-        ]
+                await add_files(connection, (pair for one in made for pair in one.kept_files()))
+            late = [one for one in new if one.message.notification_id in folded]
+            earlier = await _earlier_receipts(connection, taken, late) if taken or late else {}
+        return [earlier.get((one.owner, one.key)) or _fresh_receipt(one) for one in submissions]
 
     async def receipts(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Receipt]:
-        """What `(owner, key)` pairs were used for within the last 24 hours, where they were."""
+        """What `(owner, key)` pairs were used for within `lifetime`, where they were."""
         owners, names = [owner for owner, _ in keys], [key for _, key in keys]
         async with self._database.connection() as connection:
             rows = await connection.fetch(_READ_KEYS + " where k.expires_at > $3", owners, names, now())
@@ -124,23 +152,24 @@ class GatewayStore:
     async def mark_queued(self, ids: Sequence[UUID]) -> None:
         """The broker has them."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            await connection.execute(_MARK_QUEUED, list(ids), now())
+            await connection.execute(_MARK_QUEUED, *span_of(ids), now())
 
-    async def lease_due(self, *, limit: int, lease: timedelta) -> list[Dispatch]:
+    async def lease_due(self, priority: Priority, *, limit: int, lease: timedelta) -> list[Dispatch]:
         """Committed notifications that should have been published; nobody else gets them for `lease`."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            rows = await connection.fetch(_LEASE_DUE, now(), now() + lease, limit)
+            rows = await connection.fetch(_LEASE_DUE, now(), now() + lease, limit, priority)
         return [Dispatch(row["id"], _queue_of(row), row["body"].encode(), row["headers"]) for row in rows]
 
     async def release(self, ids: Sequence[UUID], *, after: timedelta) -> None:
         """Give a lease back: they could not be published, and are due again soon."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            await connection.execute(_RELEASE, list(ids), now() + after)
+            await connection.execute(_RELEASE, *span_of(ids), now() + after)
 
     async def drop_expired_keys(self, *, limit: int) -> int:
-        """Delete idempotency keys whose time is over; returns how many."""
+        """Delete idempotency keys, and business keys, whose time is over; returns how many of either."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            return len(await connection.fetch(_DROP_EXPIRED, now(), limit))
+            business_keys = await drop_expired(connection, limit=limit)
+            return max(business_keys, len(await connection.fetch(_DROP_EXPIRED, now(), limit)))
 
 
 async def add_notifications(connection: Connection, rows: Sequence[NewRow]) -> None:
@@ -156,10 +185,13 @@ def _queue_of(row: asyncpg.Record) -> str:
 
 
 async def _earlier_receipts(
-    connection: Connection, taken: Sequence[Submission]
+    connection: Connection, taken: Sequence[Submission], late: Sequence[Submission]
 ) -> dict[tuple[str, str], Receipt]:
-    rows = await connection.fetch(_READ_KEYS, [one.owner for one in taken], [one.key for one in taken])
-    return _by_key(rows)
+    """Of requests whose key was `taken`, and of those that came too `late` for their business key."""
+    both = [*taken, *late]
+    rows = await connection.fetch(_READ_KEYS, [one.owner for one in both], [one.key for one in both])
+    found = _by_key(rows)
+    return found | {(one.owner, one.key): replace(found[one.owner, one.key], fresh=True) for one in late}
 
 
 def _by_key(rows: Sequence[asyncpg.Record]) -> dict[tuple[str, str], Receipt]:
@@ -168,18 +200,29 @@ def _by_key(rows: Sequence[asyncpg.Record]) -> dict[tuple[str, str], Receipt]:
 
 def _earlier_receipt(row: asyncpg.Record) -> Receipt:
     return Receipt(
-        row["notification_id"], row["request_id"], row["accepted_at"], row["fingerprint"], fresh=False
+        row["notification_id"],
+        row["request_id"],
+        row["accepted_at"],
+        row["fingerprint"],
+        fresh=False,
+        scheduled=row["scheduled"],
+        deduplicated=row["deduplicated"],
     )
 
 
 def _fresh_receipt(one: Submission) -> Receipt:
     message = one.message
     return Receipt(
-        message.notification_id, message.request_id, message.accepted_at, one.fingerprint, fresh=True
+        message.notification_id,
+        message.request_id,
+        message.accepted_at,
+        one.fingerprint,
+        fresh=True,
+        scheduled=one.send_at is not None,
     )
 
 
-def _key_columns(submissions: Sequence[Submission]) -> list[Any]:
+def _key_columns(submissions: Sequence[Submission], lifetime: timedelta) -> list[Any]:
     return [
         [one.owner for one in submissions],
         [one.key for one in submissions],
@@ -187,7 +230,7 @@ def _key_columns(submissions: Sequence[Submission]) -> list[Any]:
         [one.message.notification_id for one in submissions],
         [one.message.accepted_at for one in submissions],
         [one.message.request_id for one in submissions],
-        IDEMPOTENCY_LIFETIME,
+        lifetime,
     ]
 
 
@@ -229,13 +272,15 @@ from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[], 
 on conflict (owner, key) do update
     set fingerprint = excluded.fingerprint, notification_id = excluded.notification_id,
         accepted_at = excluded.accepted_at, request_id = excluded.request_id,
-        expires_at = excluded.expires_at
+        expires_at = excluded.expires_at, deduplicated = false
     where held.expires_at <= excluded.accepted_at
 returning notification_id
 """
 _READ_KEYS = """
-select k.* from idempotency_keys k
-join unnest($1::text[], $2::text[]) as wanted (owner, key) using (owner, key)
+select k.*, exists (
+    select 1 from notifications n where n.id = k.notification_id and n.send_at is not null
+) as scheduled
+from idempotency_keys k join unnest($1::text[], $2::text[]) as wanted (owner, key) using (owner, key)
 """
 _INSERT_NOTIFICATIONS = """
 insert into notifications
@@ -254,22 +299,25 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
 """
 _MARK_QUEUED = """
 update notifications
-set dispatch_at = null, queued_at = coalesce(queued_at, $2),
+set dispatch_at = null, queued_at = coalesce(queued_at, $4),
     status = case when status in ('accepted', 'scheduled') then 'queued' else status end,
-    updated_at = greatest(updated_at, $2)
-where id = any($1::uuid[])
+    updated_at = greatest(updated_at, $4)
+where id = any($1::uuid[]) and id between $2 and $3
 """
 _LEASE_DUE = """
 update notifications set dispatch_at = $2
 where id in (
-    select id from notifications where dispatch_at <= $1
+    select id from notifications where message ->> 'priority' = $4 and dispatch_at <= $1
     order by dispatch_at limit $3 for update skip locked
 )
 returning id, channel, message ->> 'priority' as priority, message::text as body, headers
 """
-_RELEASE = "update notifications set dispatch_at = $2 where id = any($1::uuid[]) and dispatch_at is not null"
+_RELEASE = """
+update notifications set dispatch_at = $4
+where id = any($1::uuid[]) and id between $2 and $3 and dispatch_at is not null
+"""
 _DROP_EXPIRED = """
 delete from idempotency_keys where ctid in (
-    select ctid from idempotency_keys where expires_at <= $1 limit $2
+    select ctid from idempotency_keys where expires_at <= $1 limit $2 for update skip locked
 ) returning 1
 """

@@ -1,13 +1,18 @@
 """Writing what workers and providers report into timelines and states."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent
 from tidings.gateway.callbacks.outbox import CallbackOutbox
+from tidings.gateway.channels.deciding import First
+from tidings.gateway.channels.store import follow
+from tidings.gateway.spans import span_of
 from tidings.kit.database import Database
 from tidings.kit.ids import now
 
@@ -29,23 +34,35 @@ class TrackingStore:
     async def track(self, events: Sequence[StatusEvent]) -> None:
         """Write events into timelines and move states forward; repeating it is harmless."""
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
-            ids = sorted({event.notification_id for event in events})
-            rows = await connection.fetch(_LOCK_STATES, ids)
+            span = span_of(event.notification_id for event in events)
+            rows = await connection.fetch(_LOCK_STATES, *span)
             states = {row["id"]: _state(row["status"], row["reason"]) for row in rows}
-            known = [event for event in events if event.notification_id in states]
+            redacted = {row["id"] for row in rows if row["redacted_at"]}
+            known = [_told(event, redacted) for event in events if event.notification_id in states]
+            fallbacks = {row["id"]: row["fallback_id"] for row in rows if row["fallback_id"]}
             await connection.execute(_INSERT_EVENTS, *_event_columns(known))
             moves = _moves(states, known)
             last = list({event.notification_id: event for event in moves}.values())
             if last:
                 ids = [event.notification_id for event in last]
                 statuses = [event.status for event in last]
-                await connection.execute(_MOVE_STATES, ids, statuses, [_reason(one) for one in last], now())
+                reasons = [_reason(one) for one in last]
+                await connection.execute(_MOVE_STATES, ids, statuses, reasons, now(), span.first, span.last)
+            if fallbacks:
+                moves += await follow(connection, _firsts(fallbacks, states, known))
             remarks = [event for event in known if event.reason in REMARKS]
             await self._outbox.record(connection, moves=moves, remarks=remarks)
         self._outbox.announce()
 
 
 State = tuple[Status, Reason | None]
+
+
+def _told(event: StatusEvent, redacted: Container[UUID]) -> StatusEvent:
+    # What a provider says late would bring back what was redacted: it often quotes the address.
+    if event.notification_id not in redacted:
+        return event
+    return msgspec.structs.replace(event, detail=None, provider_ref=None, trace=[])
 
 
 def _state(status: str, reason: str | None) -> State:
@@ -60,6 +77,16 @@ def _moves(states: dict[UUID, State], events: Sequence[StatusEvent]) -> list[Sta
             states[event.notification_id] = event.status, _reason(event)
             moves.append(event)
     return moves
+
+
+def _firsts(
+    fallbacks: dict[UUID, UUID], states: dict[UUID, State], events: Sequence[StatusEvent]
+) -> list[First]:
+    """The notifications that have fallbacks, as the events left them."""
+    return [
+        First.of(fallback_id, *states[own_id], (one for one in events if one.notification_id == own_id))
+        for own_id, fallback_id in fallbacks.items()
+    ]
 
 
 def _turn(event: StatusEvent) -> tuple[bool, int, datetime]:
@@ -95,6 +122,7 @@ _EVENT_FIELDS = (
     "provider_ref",
     "next_attempt_at",
     "target",
+    "trace",
 )
 
 
@@ -103,22 +131,31 @@ def _event_columns(events: Sequence[StatusEvent]) -> list[list[Any]]:
 
 
 def _storable(value: object) -> object:
+    if isinstance(value, list):  # the trace, as text: asyncpg would take a list of lists for a matrix
+        return msgspec.json.encode(value).decode() if value else None
     # A provider's words may hold U+0000, which PostgreSQL's text cannot.
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
-_LOCK_STATES = (
-    "select id, status, reason from notifications where id = any($1::uuid[]) order by id for update"
-)
+_LOCK_STATES = """
+select id, status, reason, fallback_id, redacted_at
+from notifications where id = any($1::uuid[]) and id between $2 and $3
+order by id for update
+"""
 _INSERT_EVENTS = """
 insert into events
-    (notification_id, attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target)
-select * from unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-                     $7::text[], $8::text[], $9::timestamptz[], $10::text[])
+    (notification_id, attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target,
+     trace)
+select notification_id, attempt, status, at, reason, detail, provider, provider_ref, next_attempt_at, target,
+     trace::jsonb
+from unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+                     $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::text[])
+    as incoming (notification_id, attempt, status, at, reason, detail, provider, provider_ref,
+                 next_attempt_at, target, trace)
 on conflict do nothing
 """
 _MOVE_STATES = """
 update notifications n set status = moved.status, reason = moved.reason, updated_at = $4
 from unnest($1::uuid[], $2::text[], $3::text[]) as moved (id, status, reason)
-where n.id = moved.id
+where n.id = moved.id and n.id between $5 and $6
 """

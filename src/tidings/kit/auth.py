@@ -11,7 +11,9 @@ from typing import Any, Literal
 import jwt
 import msgspec
 from cachetools import TTLCache
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 
 from tidings.kit.errors import Forbidden, Unauthenticated
@@ -27,7 +29,8 @@ ACCESS_TOKEN = "at+jwt"  # noqa: S105 - the media type of access tokens, RFC 906
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """A caller whose credential was checked. `owner` scopes idempotency keys and lists.
 
-    `owner` is the name of a service, or the id of an API key, also where a token stands for it.
+    `owner` is the name of a service, or the id of an API key, also where a token stands for it or a
+    service hands on its request.
     `sandbox`: with a test key nothing reaches a real provider.
     """
 
@@ -45,6 +48,8 @@ class _TokenHeader(msgspec.Struct, frozen=True):
     typ: str | None = None
 
 
+AuthenticatedRequest = Request[Principal, None, State]
+"""A request behind a guard of this module: its `user` is who sent it."""
 AsyncGuard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 KeyCheck = Callable[[str], Awaitable[Principal | None]]
 TokenCheck = Callable[[str], Awaitable[Principal]]
@@ -53,8 +58,8 @@ TokenCheck = Callable[[str], Awaitable[Principal]]
 class ServiceTokens:
     """Sign tokens for calls to other services, and check those shown to us.
 
-    A token names who calls (`iss`), whom (`aud`), and lives for 5 minutes (RFC 7519); a token for
-    one service is worth nothing at another.
+    A token names who calls (`iss`), on whose behalf (`sub`) and whom (`aud`), and lives for 5 minutes
+    (RFC 7519); a token for one service is worth nothing at another.
     """
 
     def __init__(self, service: str, secret: str) -> None:
@@ -62,25 +67,32 @@ class ServiceTokens:
         self._secret = secret
         self._kept: TTLCache[tuple[str, ...], str] = TTLCache(1_000, KEPT.total_seconds())
 
-    def sign(self, audience: str, scopes: Sequence[str] = (EVERYTHING,)) -> str:
-        """A token for calls to `audience`; kept and renewed a minute before it ends."""
-        kept = self._kept.get((audience, *scopes))
+    def sign(
+        self, audience: str, scopes: Sequence[str] = (EVERYTHING,), *, on_behalf_of: str | None = None
+    ) -> str:
+        """A token for calls to `audience`; kept and renewed a minute before it ends.
+
+        `on_behalf_of` is the `owner` of the caller whose request is handed on, where it is not our own.
+        """
+        subject = on_behalf_of or self._service
+        kept = self._kept.get((audience, subject, *scopes))
         if kept is not None:
             return kept
         moment = now()
         claims = {
             "iss": self._service,
+            "sub": subject,
             "aud": audience,
             "iat": moment,
             "exp": moment + LIFETIME,
             "scope": " ".join(scopes),
         }
         token = jwt.encode(claims, self._secret, algorithm=ALGORITHM)
-        self._kept[audience, *scopes] = token
+        self._kept[audience, subject, *scopes] = token
         return token
 
     def check(self, token: str) -> Principal:
-        """The service behind a token.
+        """The service behind a token, as the `owner` on whose behalf it calls.
 
         Raises:
             Unauthenticated: wrong signature, audience or algorithm, or expired.
@@ -97,7 +109,9 @@ class ServiceTokens:
         except jwt.InvalidTokenError as error:
             raise Unauthenticated(f"This is no API key, and no valid token of a service: {error}") from error
         scopes = frozenset(str(claims.get("scope", "")).split())
-        return Principal(owner=str(claims["iss"]), kind="service", scopes=scopes)
+        # Tokens of the release before name no subject: the services are not all replaced at once.
+        owner = str(claims.get("sub", claims["iss"]))
+        return Principal(owner=owner, kind="service", scopes=scopes)
 
 
 class Authenticator:

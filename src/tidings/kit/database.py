@@ -17,13 +17,19 @@ from tidings.kit.errors import Unavailable
 ACQUIRE_SECONDS = 0.8
 USE_SECONDS = 1.0
 """A caller hears within this time that the database hangs."""
-_LOST = (
+CUT_STEPS = 4
+_PASSING = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that ends in the middle of an answer
+    asyncpg.DeadlockDetectedError,  # two transactions in each other's way: this one may try again
+    asyncpg.OperatorInterventionError,  # it starts, or shuts down
+    asyncpg.TransactionRollbackError,  # a deadlock
+    asyncpg.InsufficientResourcesError,  # a full disk, or no connection left
+    asyncpg.ReadOnlySQLTransactionError,  # it is a standby now
 )
+"""What is no fault of a statement: a later try may succeed."""
 
 Connection = PoolConnectionProxy
 
@@ -41,17 +47,20 @@ class Database:
         """One connection for at most `limit` seconds; statements commit one by one.
 
         Raises:
-            Unavailable: PostgreSQL cannot be reached or hangs, or every connection stays busy for 0.8 s.
+            Unavailable: PostgreSQL cannot be reached, hangs or cannot do it now (a deadlock, a full disk), or
+                every connection stays busy for 0.8 s.
         """
+        cut = _Cut(limit)
         try:
             async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                # A hanging server would not answer a cancellation either, so the connection is cut.
-                cut = asyncio.get_running_loop().call_later(limit, connection.terminate)
+                cut.start(connection)
                 try:
                     yield connection
                 finally:
                     cut.cancel()
-        except (*_LOST, TimeoutError) as error:
+        except (*_PASSING, TimeoutError, AttributeError) as error:
+            if isinstance(error, AttributeError) and not cut.made:
+                raise
             log.warning("database_unavailable", error=repr(error))
             raise Unavailable(
                 "The database does not answer; try the same request again", code="database_unavailable"
@@ -71,6 +80,36 @@ class Database:
         """Raise unless PostgreSQL answers."""
         async with self.connection() as connection:
             await connection.fetchval("select 1")
+
+
+class _Cut:
+    """Ends a connection after so many seconds: a server that hangs would not answer a cancellation either.
+
+    The time passes in steps. One in which our own process was busy, however long, counts once, so that an
+    answer which came meanwhile is read. A cut between two steps of a statement ends in an `AttributeError`
+    of asyncpg's.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._step = seconds / CUT_STEPS
+        self._left = CUT_STEPS
+        self._next: asyncio.TimerHandle | None = None
+        self.made = False
+
+    def start(self, connection: Connection) -> None:
+        self._next = asyncio.get_running_loop().call_later(self._step, self._pass, connection)
+
+    def cancel(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    def _pass(self, connection: Connection) -> None:
+        self._left -= 1
+        if self._left:
+            self.start(connection)
+        else:
+            self.made = True
+            connection.terminate()
 
 
 @asynccontextmanager

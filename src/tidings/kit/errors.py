@@ -84,6 +84,15 @@ class Gone(ProblemError):
     status = HTTPStatus.GONE
 
 
+class TooSlow(ProblemError):
+    """The request did not come in time. What may still come of it is not waited for."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+    def __init__(self, detail: str, *, code: str = "too_slow") -> None:
+        super().__init__(detail, code=code, headers={"Connection": "close"})
+
+
 class Conflict(ProblemError):
     """The request is fine and does not fit the present state."""
 

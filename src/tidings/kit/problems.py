@@ -13,6 +13,7 @@ from litestar.openapi.spec import Example
 from structlog.contextvars import get_contextvars
 
 from tidings.kit.errors import FieldFault, Malformed, Problem, ProblemError, Unprocessable
+from tidings.kit.patterns import in_words
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -105,7 +106,7 @@ def _invalid(error: ValidationException) -> ProblemError:
 
 
 def _fault(item: Any) -> FieldFault:  # noqa: ANN401 - Litestar leaves the shape open
-    key, message = str(item.get("key", "")), str(item.get("message", ""))
+    key, message = str(item.get("key", "")), in_words(str(item.get("message", "")))
     if message == "'data'":  # Litestar's words for an absent body
         return FieldFault(field="$", message="A JSON body is required")
     path = "$" if key in {"data", ""} else f"$.{key}"

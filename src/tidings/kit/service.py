@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from time import perf_counter
+from time import monotonic, perf_counter
 from types import FrameType
 from typing import Any, Literal, TypeVar
 
@@ -23,14 +24,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tidings.kit.auth import Authenticator, from_this_machine
-from tidings.kit.description import DescriptionPlugin
+from tidings.kit.description import HEADERS, JSON_PATH, DescriptionPlugin, PagePlugin
 from tidings.kit.problems import render_problem
 from tidings.kit.requests import follow_requests
 from tidings.kit.settings import HttpSettings, load_settings
+from tidings.kit.slow_clients import SlowHeads, limit_bodies
 from tidings.kit.telemetry import configure_logging
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 CHECK_SECONDS = 2.0
+OPEN_FILES = 65_536
+"""How many a process allows itself where the system sets no limit."""
+_TICKS_PER_SECOND = 10  # uvicorn's
 
 Check = Callable[[], Awaitable[None]]
 S = TypeVar("S", bound=HttpSettings)
@@ -67,20 +72,21 @@ def build_app(
     optional_checks: Mapping[str, Check] | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
     on_stop: Sequence[Callable[[], None]] = (),
+    description: str | None = None,
 ) -> Litestar:
     """Assemble a service's application.
 
     `checks` are pinged by `/health/ready`: a failing one means 503, an optional one only `warn`.
     `provides` are the collaborators that route handlers
     may name as parameters. `on_stop` is called when the process is told to stop: requests without an end of
-    their own have to end then.
+    their own have to end then. `description` is what its own description says of it first.
     """
     app = Litestar(
         route_handlers=[*routes, *_health_routes(name, checks, optional_checks or {}), metrics],
         exception_handlers={Exception: render_problem},
         dependencies={key: _always(value) for key, value in provides.items()},
         state=State({"authenticator": authenticator, "on_stop": on_stop}),
-        openapi_config=_openapi(name, version),
+        openapi_config=_openapi(name, version, description),
         request_max_body_size=max_body_bytes,
         logging_config=None,
     )
@@ -97,7 +103,15 @@ def run_process(service: str, kind: type[S], run: Callable[[S], Coroutine[Any, A
     """
     settings = load_settings(kind, service, os.environ)
     configure_logging(service)
+    _allow_many_connections()
     uvloop.run(run(settings))
+
+
+def _allow_many_connections() -> None:
+    # A shell's or an init system's usual limit of 1,024 open files is a limit of as many callers.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_FILES if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 async def serve(
@@ -105,7 +119,7 @@ async def serve(
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those in flight within the limit."""
     config = uvicorn.Config(
-        app,
+        limit_bodies(app, settings.slow_client_seconds),
         host=settings.host,
         port=settings.port,
         http=protocol,
@@ -120,19 +134,27 @@ async def serve(
     # whatever is being answered, for 40 ms and more.
     gc.collect()
     gc.freeze()
-    await _Server(config, app.state.on_stop).serve()
+    await _Server(config, app.state.on_stop, SlowHeads(settings.slow_client_seconds)).serve()
 
 
 class _Server(uvicorn.Server):
-    """A server that ends quietly.
+    """A server that ends quietly, and does not wait for slow clients.
 
     Uvicorn raises the signal again once it has stopped, which would end the process before its
     consumers have handed back their work.
     """
 
-    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]], slow_heads: SlowHeads
+    ) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._slow_heads = slow_heads
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_SECOND == 0:
+            self._slow_heads.cut_off(self.server_state.connections, monotonic())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -160,7 +182,7 @@ async def metrics() -> Response[bytes]:
 def _health_routes(
     name: str, checks: Mapping[str, Check], optional_checks: Mapping[str, Check]
 ) -> list[ControllerRouterHandler]:
-    @get("/health/live", tags=["health"], summary="Is the process alive")
+    @get("/health/live", tags=["health"], summary="Is the process alive", security=[{}])
     async def live() -> Health:
         return Health(status="pass", service=name)
 
@@ -168,6 +190,7 @@ def _health_routes(
         ["/health/ready", "/health"],
         tags=["health"],
         summary="Can the service do its work: each dependency, timed",
+        security=[{}],
     )
     async def ready() -> Response[Health]:
         results = await asyncio.gather(
@@ -205,14 +228,18 @@ def _always(value: object) -> Provide:
     return Provide(provide, sync_to_thread=False)
 
 
-def _openapi(name: str, version: str) -> OpenAPIConfig:
+def _openapi(name: str, version: str, description: str | None) -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", description="An API key or a service token")
     return OpenAPIConfig(
         title=f"Tidings {name}",
         version=version,
+        description=description,
         path="/schema",
-        render_plugins=[DescriptionPlugin(path=["/", "/openapi.json"])],
-        openapi_router=Router(path="/schema", route_handlers=[], guards=[from_this_machine]),
+        use_handler_docstrings=True,
+        render_plugins=[PagePlugin(), DescriptionPlugin(path=JSON_PATH)],
+        openapi_router=Router(
+            path="/schema", route_handlers=[], guards=[from_this_machine], response_headers=HEADERS
+        ),
         components=Components(security_schemes={"bearer": bearer}),
         security=[{"bearer": []}],
     )

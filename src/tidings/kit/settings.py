@@ -32,6 +32,15 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
     shutdown_seconds: Annotated[
         float, Meta(ge=0, description="how long work in flight may take to finish", examples=["20"])
     ] = 20.0
+    slow_client_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="how long the head of a request may take to come; a body may take as long, and a "
+            "second more for each KiB",
+            examples=["30"],
+        ),
+    ] = 30.0
     service_secret: Annotated[
         str,
         Meta(

@@ -12,8 +12,10 @@ from support.world import World, fresh_address
 from tidings.contracts.codes import Status
 from tidings.contracts.messages import Receipt, ReceiptKind
 from tidings.delivery.ledger import Ledger
-from tidings.delivery.outcome import Taken
+from tidings.delivery.outcome import Cancelled, Taken
 from tidings.email.receipts.publishing import PublishReceipts
+from tidings.gateway.cancelling.ledger import CancelLedger
+from tidings.kit.cache import open_redis
 from tidings.kit.ids import now
 
 HARD, SOFT, DELIVERED = ReceiptKind.HARD_BOUNCE, ReceiptKind.SOFT_BOUNCE, ReceiptKind.DELIVERED
@@ -198,5 +200,15 @@ async def test_a_known_send_stays_as_it_was_recorded(apply: Apply, ledger: Ledge
     assert measured == 2
 
 
+async def test_a_receipt_of_what_was_cancelled(world: World, apply: Apply, ledger: Ledger) -> None:
+    """An email that got past its cancel was sent all the same, and its receipt says so like any other."""
+    told = receipt(DELIVERED, fresh_address())
+    async with open_redis(world.cache_url) as redis:
+        assert await CancelLedger(redis).bar([told.notification_id]) == {told.notification_id: True}
+    await apply(told)
+    assert await taken(ledger, told.notification_id) == Taken(provider="relay", at=told.at)
+
+
 async def taken(ledger: Ledger, notification_id: UUID) -> object:
-    return (await ledger.history(notification_id)).get("email")
+    history = await ledger.history(notification_id)
+    return history if isinstance(history, Cancelled) else history.get("email")

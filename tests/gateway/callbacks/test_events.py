@@ -155,3 +155,18 @@ async def test_the_old_secret_ends(desk: Desk, caller: Caller, hooks: Hooks) -> 
 
     assert len(hook.got[0][1]["webhook-signature"].split(" ")) == 1
     assert (await caller.read(endpoint))["old_secret_until"] is None
+
+
+async def test_a_fallback_that_is_not_needed(caller: Caller, hooks: Hooks) -> None:
+    """Endpoints hear, of the fallback itself, that it is cancelled, and why."""
+    hook = hooks.new()
+    await caller.add(hook, events=["notification.cancelled"])
+    variables = {"name": "Ada", "link": "https://example.com"}
+    notification_id = await caller.send(
+        channel="push", variables=variables, fallback={"channel": "email", "unless": "sent"}
+    )
+    await caller.report(step(notification_id, Status.SENT))
+    await hook.wait_for(1)
+
+    (event,) = hook.events
+    assert (event["data"]["channel"], event["data"]["reason"]) == ("email", "not_needed")

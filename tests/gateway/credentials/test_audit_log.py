@@ -67,6 +67,19 @@ async def test_pages_and_filters(fresh: httpx.AsyncClient) -> None:
     assert len(await entries(fresh, since=start.isoformat())) == 3
     assert await entries(fresh, since=(start + timedelta(hours=1)).isoformat()) == []
     assert await entries(fresh, action="api_key.revoked") == []
+    newest = first["entries"][0]
+    assert await entries(fresh, subject=newest["subject"]) == [newest]
+
+
+async def test_the_pages_of_another_services_log(gateway: httpx.AsyncClient) -> None:
+    """The logs of the user and template services are read with the same parameters and cursors."""
+    start = now().isoformat()
+    for _ in range(3):
+        await gateway.post("/v1/users", json={})
+    asked = {"service": "users", "action": "user.created", "since": start, "limit": "2"}
+    first = (await gateway.get(LOG, params=asked)).json()
+    second = (await gateway.get(LOG, params={**asked, "cursor": first["next_cursor"]})).json()
+    assert (len(first["entries"]), len(second["entries"]), second["next_cursor"]) == (2, 1, None)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,9 @@ async def test_pages_and_filters(fresh: httpx.AsyncClient) -> None:
         ({"limit": "201"}, 422, "invalid_request"),
         ({"actor": "nul\0"}, 422, "invalid_request"),
         ({"action": "nul\0"}, 422, "invalid_request"),
+        ({"subject": "nul\0"}, 422, "invalid_request"),
+        ({"service": "email"}, 422, "invalid_request"),
+        ({"service": "users", "cursor": "7"}, 400, "bad_cursor"),
     ],
 )
 async def test_a_question_that_does_not_fit(

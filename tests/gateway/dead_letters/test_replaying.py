@@ -55,6 +55,18 @@ async def test_what_arrived_after_all(letters: Letters, admin: asyncpg.Connectio
     assert (await letters.replay(letter, again=True)).status_code == httpx.codes.ACCEPTED
 
 
+async def test_what_was_cancelled_meanwhile(letters: Letters, admin: asyncpg.Connection) -> None:
+    """A dead letter whose notification was cancelled at that moment is not sent, unless that is said."""
+    (letter,) = await letters.die()
+    await admin.execute(
+        "update notifications set status = 'cancelled' where id = $1::text::uuid", letter["notification_id"]
+    )
+    plan = await letters.start(dry_run=True)
+    assert plan["skipped"] == {"already_cancelled": 1}
+    assert (await letters.replay(letter)).json()["code"] == "already_cancelled"
+    assert (await letters.replay(letter, again=True)).status_code == httpx.codes.ACCEPTED
+
+
 async def test_edits_are_sent(letters: Letters) -> None:
     """A replay says what the edits say, and the rest as it was."""
     (letter,) = await letters.die()

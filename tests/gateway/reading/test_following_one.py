@@ -1,7 +1,5 @@
 """Following one notification: its life so far, and each step as it becomes known."""
 
-from uuid import uuid4
-
 import httpx
 import pytest
 
@@ -59,10 +57,10 @@ async def test_following_beyond_the_end(follow: Follow, workers: Workers) -> Non
 @pytest.mark.parametrize(
     ("notification_id", "last_event_id", "status", "code"),
     [
-        (str(uuid4()), None, 404, "unknown_notification"),
+        ("0198c0de-0000-7000-8000-000000000000", None, 404, "unknown_notification"),
         ("7", None, 404, "unknown_notification"),
-        (str(uuid4()), "12-34", 400, "bad_last_event_id"),
-        (str(uuid4()), "9" * 30, 400, "bad_last_event_id"),
+        ("0198c0de-0000-7000-8000-000000000000", "12-34", 400, "bad_last_event_id"),
+        ("0198c0de-0000-7000-8000-000000000000", "9" * 30, 400, "bad_last_event_id"),
     ],
 )
 async def test_what_cannot_be_followed_is_refused(

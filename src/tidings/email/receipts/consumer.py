@@ -16,7 +16,7 @@ from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import Receipt, ReceiptKind, ReceiptReport, StatusEvent
 from tidings.contracts.queues import RECEIPTS_QUEUE
 from tidings.delivery.ledger import Ledger, LedgerUnavailable
-from tidings.delivery.outcome import Taken
+from tidings.delivery.outcome import Cancelled, Taken
 from tidings.delivery.reporting import Reporter
 from tidings.email.receipts.addresses import AddressNotes
 from tidings.email.receipts.concurrently import concurrently
@@ -104,9 +104,11 @@ class ReceiptsConsumer:
     async def _note_taken(self, receipt: Receipt) -> None:
         """Keep a send whose outcome was unknown from being repeated, and measure a known one."""
         try:
-            known = (await self._ledger.history(receipt.notification_id)).get(LEDGER_KEY)
+            history = await self._ledger.history(receipt.notification_id)
         except LedgerUnavailable:
             return
+        # One that got past its cancel was sent, and is known as little as any that nobody recorded.
+        known = None if isinstance(history, Cancelled) else history.get(LEDGER_KEY)
         if not isinstance(known, Taken):
             taken = Taken(provider=receipt.provider, provider_ref=receipt.provider_ref, at=receipt.at)
             await self._ledger.record(receipt.notification_id, LEDGER_KEY, taken)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from litestar import Request, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
@@ -127,9 +127,13 @@ def _webhook(name: str, config: ProviderConfig, outbound: Outbound, paths: Retur
 )
 async def take_webhook(
     name: FromPath[str], request: Request[Any, Any, Any], webhooks: NamedDependency[Webhooks]
-) -> None:
-    """Take one request of a provider; it is answered once its receipts are durable."""
+) -> Response[bytes]:
+    """Take one request of a provider; it is answered once its receipts are durable.
+
+    The answer is empty, and a 200, because Mailgun repeats what is answered by another success.
+    """
     await webhooks.take(name, Posted(request.headers, await request.body()))
+    return Response(b"", media_type=MediaType.TEXT)
 
 
 def webhook_routes() -> list[ControllerRouterHandler]:

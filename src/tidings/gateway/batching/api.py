@@ -14,6 +14,7 @@ from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.api import MAX_BODY_BYTES
 from tidings.gateway.batching import examples
 from tidings.gateway.batching.taking import take_batch
+from tidings.gateway.idempotency.once import HAS_KEYS_OF_ITS_OWN, read_key
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
 from tidings.kit.auth import Principal, requires
 from tidings.kit.errors import ContentTooLarge, Problem
@@ -24,7 +25,10 @@ BatchKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         max_length=257,
-        description="for notifications without a `request_id`, each with its index; kept for 24 hours",
+        description=(
+            "for notifications without a `request_id`, each with its index;"
+            " kept for 24 hours unless the installation says otherwise"
+        ),
     ),
 ]
 
@@ -56,7 +60,7 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
     },
     request_max_body_size=MAX_BODY_BYTES,
     exception_handlers={RequestEntityTooLarge: explain_size},
-    opt={COUNTS_ITSELF: True},
+    opt={COUNTS_ITSELF: True, HAS_KEYS_OF_ITS_OWN: True},
 )
 async def send_batch(
     data: Annotated[NewBatch, examples.BATCH_BODY],
@@ -68,7 +72,7 @@ async def send_batch(
 
     Sent again, those that were taken are `replayed`, and the others get another chance.
     """
-    key = (idempotency_key or "").strip('"') or None
+    key = None if idempotency_key is None else read_key(idempotency_key)
     return await take_batch(acceptance, data, key, request.user, tally_of(request))
 
 

@@ -9,6 +9,7 @@ import msgspec
 from tidings.contracts.batches import BatchDefaults, NewBatch
 from tidings.contracts.notifications import NewNotification
 from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.patterns import in_words
 
 MAX_DEFAULTS_BYTES = 64 * 1024
 MERGED = ("variables", "metadata")
@@ -65,7 +66,7 @@ def _merged(item: object, shared: Mapping[str, Any]) -> object:
 
 def _shape_fault(error: msgspec.ValidationError) -> FieldFault:
     # msgspec's own words end in the path: "Expected `str`, got `int` - at `$.user_id`".
-    words, _, at = str(error).partition(" - at `")
+    words, _, at = in_words(str(error)).partition(" - at `")
     path = at.removesuffix("`") or "$"
     named = _NAMED_FIELD.match(words)
     return FieldFault(field=f"{path}.{named[1]}" if named else path, message=words)

@@ -73,6 +73,8 @@ def _answered(index: int, outcome: Outcome) -> BatchItem:
         status=accepted.status,
         accepted_at=accepted.accepted_at,
         replayed=replayed,
+        others=accepted.others,
+        deduplicated=accepted.deduplicated,
     )
 
 

@@ -15,11 +15,11 @@ from tidings.contracts.callbacks import (
     EndpointNews,
     EndpointStatus,
 )
-from tidings.gateway.audit.store import record as record_audit
 from tidings.gateway.callbacks import outbox_store
 from tidings.gateway.callbacks.outbox import tell_others
 from tidings.gateway.callbacks.policy import CallbackPolicy
 from tidings.gateway.callbacks.store import secrets_of, stop
+from tidings.kit.audit.store import record as record_audit
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from tidings.contracts.callbacks import EventType
+from tidings.gateway.spans import span_of
 from tidings.kit.database import Connection
 from tidings.kit.ids import now
 
@@ -28,7 +29,7 @@ async def notifications(
     connection: Connection, ids: Sequence[UUID], owners: Sequence[str]
 ) -> dict[UUID, asyncpg.Record]:
     """What callbacks tell of notifications, as far as they are of these owners."""
-    rows = await connection.fetch(_NOTIFICATIONS, list(ids), list(owners))
+    rows = await connection.fetch(_NOTIFICATIONS, *span_of(ids), list(owners))
     return {row["id"]: row for row in rows}
 
 
@@ -59,7 +60,7 @@ select id, owner, request_id, channel, user_id, template_id, status, reason, acc
     (message->>'template_version')::int as template_version,
     coalesce((message->>'sandbox')::boolean, false) as sandbox,
     coalesce(message->'metadata', '{}') as metadata
-from notifications where id = any($1::uuid[]) and owner = any($2::text[])
+from notifications where id = any($1::uuid[]) and id between $2 and $3 and owner = any($4::text[])
 """
 _NUMBERS = "select nextval('callback_sequence') as number from generate_series(1, $1::int)"
 _INSERT = """

@@ -16,7 +16,7 @@ from tidings.contracts.callbacks import (
     NewCallbackEndpoint,
 )
 from tidings.contracts.codes import Channel
-from tidings.gateway.audit.store import record as record_audit
+from tidings.kit.audit.store import record as record_audit
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import new_id, now
 

@@ -1,4 +1,4 @@
-"""Private keys at rest: encrypted with AES-256-GCM under a key derived from the service secret."""
+"""Secrets at rest: encrypted with AES-256-GCM under keys derived from the service secret."""
 
 import os
 
@@ -8,32 +8,33 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE_BYTES = 12
+SIGNING_KEYS = "tidings signing keys"
 
 
 class Unsealable(ValueError):
     """It was sealed with another service secret, under another id, or changed since."""
 
 
-def seal(secret: str, key_id: str, content: bytes) -> bytes:
-    """`content` so that only who knows the service secret can read it, and only under this id."""
+def seal(secret: str, content_id: str, content: bytes, *, purpose: str = SIGNING_KEYS) -> bytes:
+    """`content` so that only who knows the service secret can read it, and only under this id and purpose."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + _cipher(secret).encrypt(nonce, content, key_id.encode())
+    return nonce + _cipher(secret, purpose).encrypt(nonce, content, content_id.encode())
 
 
-def unseal(secret: str, key_id: str, sealed: bytes) -> bytes:
+def unseal(secret: str, content_id: str, sealed: bytes, *, purpose: str = SIGNING_KEYS) -> bytes:
     """What was sealed.
 
     Raises:
-        Unsealable: with another secret, under another id, or changed since.
+        Unsealable: with another secret, under another id or for another purpose, or changed since.
     """
     nonce, encrypted = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
-        return _cipher(secret).decrypt(nonce, encrypted, key_id.encode())
+        return _cipher(secret, purpose).decrypt(nonce, encrypted, content_id.encode())
     except InvalidTag as error:
-        raise Unsealable(f"The signing key {key_id} cannot be read with this service secret") from error
+        raise Unsealable(f"{content_id} ({purpose}) cannot be read with this service secret") from error
 
 
-def _cipher(secret: str) -> AESGCM:
+def _cipher(secret: str, purpose: str) -> AESGCM:
     # The secret signs service tokens and links too; a derived key (RFC 5869) keeps the uses apart.
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tidings signing keys")
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode())
     return AESGCM(derived.derive(secret.encode()))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tidings.gateway.audit.store import record
+from tidings.kit.audit.store import record
 from tidings.kit.database import Database
 
 

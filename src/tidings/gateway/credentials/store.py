@@ -10,8 +10,8 @@ import asyncpg
 
 from tidings.contracts.keys import ApiKey
 from tidings.contracts.scopes import ROLE_SCOPES, Role, Scope
-from tidings.gateway.audit.store import record
 from tidings.gateway.credentials.secrets import Secret
+from tidings.kit.audit.store import record
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
 

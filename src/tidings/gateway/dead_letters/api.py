@@ -38,8 +38,8 @@ INVALID = "`invalid_request` or `naive_time`: `errors` names each field at fault
 UNKNOWN = "`unknown_dead_letter`"
 CHANGED = "`dead_letter_changed`"
 UNDELIVERABLE = (
-    "`invalid_request`, `naive_time`, `already_expired`, `unreadable_dead_letter`, `unknown_user`,"
-    " `unknown_template`, `unknown_version`, `template_lacks_channel`, `archived_template`,"
+    "`invalid_request`, `naive_time`, `already_expired`, `unreadable_dead_letter`, `redacted_dead_letter`,"
+    " `unknown_user`, `unknown_template`, `unknown_version`, `template_lacks_channel`, `archived_template`,"
     " `missing_variable` or `invalid_variables`: `errors` names each field at fault"
 )
 
@@ -132,7 +132,7 @@ async def edit_dead_letter(
     responses=refusals(
         {
             404: UNKNOWN,
-            409: "`already_replayed`, `already_sent` or `dead_letter_changed`",
+            409: "`already_replayed`, `already_sent`, `already_cancelled` or `dead_letter_changed`",
             422: UNDELIVERABLE,
             503: "`database_unavailable` or `templates_unavailable`",
         }

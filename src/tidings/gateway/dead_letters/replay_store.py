@@ -11,10 +11,10 @@ from tidings.contracts.codes import Status
 from tidings.contracts.dead_letters import NewReplayJob, ReplayPlan, ReplayState
 from tidings.contracts.dead_letters import ReplayJob as Job
 from tidings.contracts.messages import DeliveryMessage
-from tidings.gateway.audit.store import record as audit
 from tidings.gateway.dead_letters.selecting_store import LETTERS, conditions
 from tidings.gateway.dead_letters.store import BATCH_SECONDS, KeptLetter
 from tidings.gateway.store import NewRow, add_notifications
+from tidings.kit.audit.store import record as audit
 from tidings.kit.database import USE_SECONDS, Connection, Database
 from tidings.kit.ids import new_id, now
 
@@ -206,9 +206,11 @@ async def _commit(connection: Connection, replays: Sequence[Replay]) -> list[Rep
 
 _PLAN = """
 select case
+        when redacted_at is not null then 'redacted_dead_letter'
         when notification_id is null then 'unreadable_dead_letter'
         when not $1 and cardinality(replayed_as) > 0 then 'already_replayed'
         when not $1 and status = any($3::text[]) then 'already_sent'
+        when not $1 and status = 'cancelled' then 'already_cancelled'
         when $2 and expires_at <= now() then 'already_expired'
         else 'replayed'
     end as verdict, count(*) as count

@@ -138,6 +138,9 @@ def _refuse_second(letter: KeptLetter) -> None:
     if letter.status in {Status.SENT, Status.DELIVERED}:
         words = f"Its notification was {letter.status} all the same. Say `again` to send it once more"
         raise Conflict(words, code="already_sent")
+    if letter.status is Status.CANCELLED:
+        words = "Its notification was cancelled at that moment. Say `again` to send it all the same"
+        raise Conflict(words, code="already_cancelled")
 
 
 def _with_own_files(message: DeliveryMessage) -> tuple[DeliveryMessage, dict[UUID, UUID]]:

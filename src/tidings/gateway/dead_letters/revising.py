@@ -41,8 +41,14 @@ def revised(letter: KeptLetter) -> DeliveryMessage:
     template publishes one.
 
     Raises:
-        Unprocessable: `unreadable_dead_letter`.
+        Unprocessable: `unreadable_dead_letter` or `redacted_dead_letter`.
     """
+    if letter.summary.redacted_at is not None:
+        words = (
+            f"The dead letter {letter.summary.id} was redacted on {letter.summary.redacted_at:%Y-%m-%d}: "
+            "what it said is gone. Send a new notification"
+        )
+        raise Unprocessable(words, code="redacted_dead_letter")
     edited = msgspec.structs.asdict(letter.edits or NO_EDITS)
     changes = {name: value for name, value in edited.items() if value is not UNSET}
     return msgspec.structs.replace(original_of(letter), **{"template_version": None, **changes})

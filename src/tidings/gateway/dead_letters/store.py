@@ -12,9 +12,11 @@ import msgspec
 from tidings.contracts.codes import Status
 from tidings.contracts.dead_letters import DeadLetter, DeadLetterEdits, DeadLetterFilter, DeadLetterGroup
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
-from tidings.gateway.audit.store import record as audit
 from tidings.gateway.callbacks.outbox import CallbackOutbox
+from tidings.gateway.channels.deciding import First
+from tidings.gateway.channels.store import follow
 from tidings.gateway.dead_letters.selecting_store import LETTERS, conditions
+from tidings.kit.audit.store import record as audit
 from tidings.kit.database import USE_SECONDS, Database
 
 BATCH_SECONDS = 10.0
@@ -78,6 +80,12 @@ class DeadLetterStore:
                 _UNSETTLED,
             )
             moves = [msgspec.convert(dict(row), StatusEvent) for row in settled]
+            firsts = [
+                First.of(row["fallback_id"], move.status, move.reason, ())
+                for row, move in zip(settled, moves, strict=True)
+                if row["fallback_id"]
+            ]
+            moves += await follow(connection, firsts)
             await self._outbox.record(connection, moves=moves)
         self._outbox.announce()
 
@@ -167,7 +175,7 @@ with settled as (
     update notifications n set status = $5, reason = l.reason, updated_at = l.at, dispatch_at = null
     from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as l (id, reason, detail, at)
     where n.id = l.id and n.status = any($6::text[])
-    returning n.id as notification_id, n.status, l.at, l.reason, l.detail,
+    returning n.id as notification_id, n.status, n.fallback_id, l.at, l.reason, l.detail,
         coalesce((select max(attempt) from events e where e.notification_id = n.id), 0)::smallint as attempt
 ), noted as (
     insert into events (notification_id, status, at, reason, detail, attempt)
@@ -179,7 +187,7 @@ select * from settled
 # Without the body, of which each may have megabytes.
 _SUMMARY = """
     id, notification_id, "group", reason, cause, detail, queue, channel, user_id, template_id, provider,
-    recorded_at, expires_at, edits is not null as edited, replayed_as
+    recorded_at, expires_at, edits is not null as edited, replayed_as, redacted_at
 """
 _PAGE = """
 select {summary} from {letters} where {where} and (${before}::uuid is null or id < ${before})

@@ -1,17 +1,14 @@
 """Limits around the routes: every authenticated request is counted, and every answer says what is left."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from copy import copy
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
-from litestar.handlers import HTTPRouteHandler
 from litestar.types import (
     ASGIApp,
-    ControllerRouterHandler,
     HTTPResponseStartEvent,
     Message,
     Receive,
@@ -25,12 +22,9 @@ from tidings.gateway.limits.tally import CallerLimits, Tally
 from tidings.gateway.settings import GatewaySettings
 from tidings.kit.auth import Principal
 from tidings.kit.cache import open_redis
-from tidings.kit.problems import refusals
 
 COUNTS_ITSELF = "counts_itself"
 """An option of routes that count their requests together with what is in them, in one round trip."""
-
-_REFUSAL = refusals({429: "`rate_limited`: A limit is used up. `limit` names it; wait for `Retry-After`"})
 
 
 @asynccontextmanager
@@ -48,23 +42,18 @@ async def open_limits(settings: GatewaySettings) -> AsyncIterator[CallerLimits]:
             await counters.finish()
 
 
-def limited(limits: CallerLimits, routes: Sequence[ControllerRouterHandler]) -> Router:
-    """The routes, with each authenticated request counted after the guards and before its body is read."""
+async def count_request(limits: CallerLimits, request: Request[Principal | None, Any, Any]) -> None:
+    """Count an authenticated request; in `before_request`: after the guards, before its body is read.
 
-    async def count(request: Request[Principal | None, Any, Any]) -> None:
-        caller = request.scope.get("user")
-        if caller is None:  # the route is open to all
-            return
-        tally = request.scope["state"]["tally"] = limits.tally(caller)
-        if not request.route_handler.opt.get(COUNTS_ITSELF):
-            await tally.count_request()
-
-    return Router(
-        path="/",
-        route_handlers=[_described(route) for route in routes],
-        before_request=count,
-        middleware=[_tell_what_is_left],
-    )
+    Raises:
+        TooManyRequests: the caller asks too often.
+    """
+    caller = request.scope.get("user")
+    if caller is None:  # the route is open to all
+        return
+    tally = request.scope["state"]["tally"] = limits.tally(caller)
+    if not request.route_handler.opt.get(COUNTS_ITSELF):
+        await tally.count_request()
 
 
 def tally_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Tally:
@@ -73,16 +62,9 @@ def tally_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Tally:
     return tally
 
 
-def _described(route: ControllerRouterHandler) -> ControllerRouterHandler:
-    """A route whose description has the answer that limits may give. What is open to all is not limited."""
-    if not isinstance(route, HTTPRouteHandler) or not route.guards:
-        return route
-    route = copy(route)
-    route.responses = {**(route.responses or {}), 429: _REFUSAL[429]}
-    return route
+def tell_what_is_left(app: ASGIApp) -> ASGIApp:
+    """Middleware: what is left of each limit that was counted, in the headers of the answer."""
 
-
-def _tell_what_is_left(app: ASGIApp) -> ASGIApp:
     async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":

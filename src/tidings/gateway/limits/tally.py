@@ -49,15 +49,27 @@ class Tally:
         limits = [limit for limit in self._policies.notification if limit.per == "key"]
         await self._count([*self._for_request(), *(Charge(limit, self._owner, 0) for limit in limits)])
 
-    async def count_notifications(self, user_id: str, channel: Channel, count: int = 1) -> "Counted":
-        """Count the request, and `count` notifications to one person: all of them, or none.
+    async def look_for(self, user_id: str, channels: Sequence[Channel]) -> Standing | None:
+        """The limit that would refuse a notification on each channel to one person; only the request counts.
+
+        Raises:
+            TooManyRequests: a limit on requests is used up.
+        """
+        requests = self._for_request()
+        charges = self._for_notifications(user_id, channels)
+        verdict = await self._count([*requests, *(replace(charge, amount=0) for charge in charges)])
+        if verdict is None:  # nothing is limited now
+            return None
+        standings = zip(charges, verdict.standings[len(requests) :], strict=True)
+        return next((standing for charge, standing in standings if standing.left < charge.amount), None)
+
+    async def count_notifications(self, user_id: str, channels: Sequence[Channel]) -> "Counted":
+        """Count the request, and a notification on each channel to one person: all of them, or none.
 
         Raises:
             TooManyRequests: a limit is used up.
         """
-        charges = [
-            Charge(limit, self._key(limit, user_id, channel), count) for limit in self._policies.notification
-        ]
+        charges = self._for_notifications(user_id, channels)
         verdict = await self._count([*self._for_request(), *charges])
         return Counted(self._counters, charges if verdict else [])
 
@@ -75,8 +87,17 @@ class Tally:
             return []
         return [Charge(limit, self._owner, 1, alone=True) for limit in self._policies.request]
 
-    def _key(self, limit: Limit, user_id: str, channel: Channel) -> str:
-        return self._owner if limit.per == "key" else f"{self._owner}:{channel}:{user_id}"
+    def _for_notifications(self, user_id: str, channels: Sequence[Channel]) -> list[Charge]:
+        return [
+            Charge(limit, key, amount)
+            for limit in self._policies.notification
+            for key, amount in self._keys(limit, user_id, channels)
+        ]
+
+    def _keys(self, limit: Limit, user_id: str, channels: Sequence[Channel]) -> list[tuple[str, int]]:
+        if limit.per == "key":
+            return [(self._owner, len(channels))]
+        return [(f"{self._owner}:{channel}:{user_id}", 1) for channel in channels]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ Since = Annotated[datetime | None, QueryParameter(description="accepted then or 
 Until = Annotated[datetime | None, QueryParameter(description="accepted before then, with a UTC offset")]
 Sandbox = Annotated[bool | None, QueryParameter(description="only those sent with test keys, or those not")]
 Original = Annotated[UUID | None, QueryParameter(description="replays of this notification")]
+Group = Annotated[
+    UUID | None, QueryParameter(description="of one request on several channels: the `group_id`")
+]
+Schedule = Annotated[UUID | None, QueryParameter(description="made by this schedule")]
 
 
 async def filter_in_query(
@@ -41,6 +45,8 @@ async def filter_in_query(
     until: Until = None,
     sandbox: Sandbox = None,
     replay_of: Original = None,
+    schedule_id: Schedule = None,
+    group_id: Group = None,
 ) -> NotificationFilter:
     """The filter that a query asks for.
 
@@ -59,6 +65,8 @@ async def filter_in_query(
         until=until,
         sandbox=sandbox,
         replay_of=replay_of,
+        schedule_id=schedule_id,
+        group_id=group_id,
     )
 
 

@@ -27,6 +27,8 @@ class NotificationFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     sandbox: bool | None = None
     replay_of: UUID | None = None
+    schedule_id: UUID | None = None
+    group_id: UUID | None = None
 
 
 def between(since: datetime | None, until: datetime | None) -> tuple[datetime | None, datetime | None]:
@@ -70,6 +72,8 @@ _CONDITIONS = {
     "since": "accepted_at >= {}",
     "until": "accepted_at < {}",
     "replay_of": "replay_of = {}",
+    "schedule_id": "schedule_id = {}",
+    "group_id": "group_id = {}",
 }
 # The first in the words of the index `notifications_of_tests`.
 _SANDBOX = {

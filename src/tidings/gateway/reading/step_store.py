@@ -43,6 +43,7 @@ class Life:
 
     status: Status
     accepted: NotificationStep
+    send_at: datetime | None
     queued_at: datetime | None
     steps: Sequence[tuple[int, NotificationStep]]
 
@@ -81,7 +82,7 @@ class StepStore:
             **fields | {"channel": Channel(row["channel"])}, status=Status.ACCEPTED, at=row["accepted_at"]
         )
         steps = [(one["number"], _step({**one, **fields})) for one in rows]
-        return Life(Status(row["status"]), accepted, row["queued_at"], steps)
+        return Life(Status(row["status"]), accepted, row["send_at"], row["queued_at"], steps)
 
 
 _NAMED = ("notification_id", "request_id", "channel", "user_id", "template_id")
@@ -112,7 +113,8 @@ where e."transaction" is not null and (e."transaction", e.number) > ($1::bigint,
 order by e."transaction", e.number limit $3
 """  # noqa: S608 - our own column names
 _NOTIFICATION = """
-select id as notification_id, request_id, channel, user_id, template_id, status, accepted_at, queued_at
+select id as notification_id, request_id, channel, user_id, template_id, status, accepted_at, send_at,
+    queued_at
 from notifications where id = $1
 """
 _LIFE = f"""

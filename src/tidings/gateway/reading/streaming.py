@@ -15,6 +15,7 @@ from tidings.gateway.reading.feed import PAGE, Feed, Place
 from tidings.gateway.reading.step_store import Life, Position, StepStore
 from tidings.gateway.reading.subscription import End, Subscription, Wants
 from tidings.kit.errors import Malformed, Unavailable
+from tidings.kit.ids import now
 
 HEARTBEAT_SECONDS: Final = 15.0
 QUEUED_SECONDS: Final = 1.0
@@ -85,8 +86,7 @@ async def follow_one(
             if life.status.settled and not to_the_end:
                 yield _event("settled", _json({"status": life.status}), None)
                 return
-            patience = QUEUED_SECONDS if life.status is Status.ACCEPTED else HEARTBEAT_SECONDS
-            if not await subscription.take(within=patience):
+            if not await subscription.take(within=_patience(life)):
                 yield _HEARTBEAT
             if end := _end(subscription, deadline):
                 yield _ended(end)
@@ -135,12 +135,24 @@ async def served(chunks: AsyncGenerator[bytes, None], place: Place) -> AsyncGene
         place.leave()
 
 
+def _patience(life: Life) -> float:
+    """Seconds until it is worth looking again, unless an event comes before."""
+    if life.status is Status.SCHEDULED and life.send_at is not None:
+        return min(HEARTBEAT_SECONDS, max(QUEUED_SECONDS, (life.send_at - now()).total_seconds()))
+    return QUEUED_SECONDS if life.status is Status.ACCEPTED else HEARTBEAT_SECONDS
+
+
 def _news(life: Life, cursor: LifeCursor) -> list[bytes]:
     """What a reader does not have yet; the cursor moves along."""
     chunks = []
     if cursor.number < 0:
         cursor.number = 0
         chunks.append(_event("step", _json(life.accepted), cursor.text))
+        if life.send_at is not None:
+            scheduled = msgspec.structs.replace(
+                life.accepted, status=Status.SCHEDULED, next_attempt_at=life.send_at
+            )
+            chunks.append(_event("step", _json(scheduled), cursor.text))
     if life.queued_at is not None and not cursor.queued:
         cursor.queued = True
         queued = msgspec.structs.replace(life.accepted, status=Status.QUEUED, at=life.queued_at)
