@@ -297,12 +297,16 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
                  dispatch_at, replay_of, send_at, group_id, fallback_of, fallback_unless, fallback_id,
                  schedule_id)
 """
+# Rows are locked in the order of their ids, as the tracker does it: else the two could deadlock.
 _MARK_QUEUED = """
-update notifications
-set dispatch_at = null, queued_at = coalesce(queued_at, $4),
-    status = case when status in ('accepted', 'scheduled') then 'queued' else status end,
-    updated_at = greatest(updated_at, $4)
-where id = any($1::uuid[]) and id between $2 and $3
+with locked as (
+    select id from notifications where id = any($1::uuid[]) and id between $2 and $3 order by id for update
+)
+update notifications n
+set dispatch_at = null, queued_at = coalesce(n.queued_at, $4),
+    status = case when n.status in ('accepted', 'scheduled') then 'queued' else n.status end,
+    updated_at = greatest(n.updated_at, $4)
+from locked where n.id = locked.id and n.id between $2 and $3
 """
 _LEASE_DUE = """
 update notifications set dispatch_at = $2
