@@ -65,7 +65,7 @@ async def measure_steps(works: Works) -> Steps:
         marks: Batcher[UUID, None] = Batcher(partial(_mark, desk.store))
         calls = {
             "count limits, in Redis": lambda number: desk.limits.tally(CALLER).count_notifications(
-                works.people[number % len(works.people)], Channel.EMAIL
+                works.people[number % len(works.people)], [Channel.EMAIL]
             ),
             "check user and template, both kept": lambda _: desk.checks.check(request),
             "commit, in PostgreSQL": lambda _: commits.submit(_submission(request)),
