@@ -23,7 +23,7 @@ from tidings.kit.errors import Unavailable
 
 BURST = 500
 BACKLOG = 5_000
-SWEEP_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 LEASE = timedelta(seconds=30)
 TRY_AGAIN = timedelta(seconds=2)
 
@@ -41,6 +41,7 @@ class Dispatcher:
         self._fresh: dict[str, asyncio.Queue[Dispatch]] = {
             queue: asyncio.Queue(BACKLOG) for queue in WORK_QUEUES
         }
+        self._due = {priority: asyncio.Event() for priority in Priority}
 
     def hand_over(self, dispatch: Dispatch) -> None:
         """Publish soon. What does not fit into the backlog of its queue is left to the sweeper."""
@@ -63,10 +64,23 @@ class Dispatcher:
                 # Whatever it is, such as a deadlock: this burst is swept, and the next one is published.
                 log.exception("dispatch_failed", queue=queue, count=len(burst))
 
-    async def sweep(self, priority: Priority) -> None:
-        """The slow path of a priority, for ever: four times a second, publish what is due."""
+    async def look(self) -> None:
+        """For ever: four times a second, wake the sweepers of the priorities of which something is due."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                for priority in await self._store.due_priorities():
+                    self._due[priority].set()
+            except Unavailable as error:
+                log.warning("look_failed", error=error.detail)
+            except Exception:
+                log.exception("look_failed")
+
+    async def sweep(self, priority: Priority) -> None:
+        """The slow path of a priority, for ever: publish what is due."""
+        while True:
+            await self._due[priority].wait()
+            self._due[priority].clear()
             try:
                 while await self._sweep_once(priority) == BURST:
                     pass
@@ -117,6 +131,7 @@ async def open_dispatcher(store: GatewayStore, broker: Broker) -> AsyncIterator[
         asyncio.create_task(work)
         for work in (
             *(dispatcher.publish_fresh(queue) for queue in WORK_QUEUES),
+            dispatcher.look(),
             *(dispatcher.sweep(priority) for priority in Priority),
             dispatcher.drop_expired_keys(),
         )

@@ -154,6 +154,12 @@ class GatewayStore:
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
             await connection.execute(_MARK_QUEUED, *span_of(ids), now())
 
+    async def due_priorities(self) -> list[Priority]:
+        """Of which priorities there is something that should be published."""
+        async with self._database.connection(limit=BATCH_SECONDS) as connection:
+            rows = await connection.fetch(_DUE_PRIORITIES, now(), list(Priority))
+        return [Priority(row["priority"]) for row in rows]
+
     async def lease_due(self, priority: Priority, *, limit: int, lease: timedelta) -> list[Dispatch]:
         """Committed notifications that should have been published; nobody else gets them for `lease`."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
@@ -307,6 +313,10 @@ set dispatch_at = null, queued_at = coalesce(n.queued_at, $4),
     status = case when n.status in ('accepted', 'scheduled') then 'queued' else n.status end,
     updated_at = greatest(n.updated_at, $4)
 from locked where n.id = locked.id and n.id between $2 and $3
+"""
+_DUE_PRIORITIES = """
+select priority from unnest($2::text[]) as priorities (priority)
+where exists (select from notifications where message ->> 'priority' = priority and dispatch_at <= $1)
 """
 _LEASE_DUE = """
 update notifications set dispatch_at = $2

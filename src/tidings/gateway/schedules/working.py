@@ -15,7 +15,7 @@ from tidings.gateway.store import Dispatch
 from tidings.kit.errors import Unavailable
 
 BURST = 100
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
 LEASE = timedelta(seconds=30)
 """When a gateway that took a schedule and died has it looked at by another."""
@@ -36,7 +36,7 @@ class ScheduleWorker:
         self._dispatcher = dispatcher
 
     async def work(self) -> None:
-        """For ever: four times a second, what is due."""
+        """For ever: twice a second, what is due."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
