@@ -130,7 +130,7 @@ async def through_the_pipeline(works: Works) -> Cpu:
 @contextmanager
 def _engines() -> Iterator[Mapping[str, str]]:
     """The URLs of the three engines, as `tidings up` is told them."""
-    rabbit, postgres = RabbitNode(), PostgresNode()
+    rabbit, postgres = RabbitNode(), PostgresNode(durable=True)
     valkey = ValkeyNode()
     try:
         rabbit.start()

@@ -18,6 +18,7 @@ from gateway_load import (
     Load,
     batches,
     critical_among_bulk,
+    due_at_once,
     offered,
     singles,
     worker_paused,
@@ -65,6 +66,7 @@ async def _measure(sink: Sink, rows: list[int]) -> None:
             _show_rate(one := await offered(works))
             _show_accepting(single := await singles(works), await batches(works))
             _show_steps(await measure_steps(works), single)
+            _show_due(*await due_at_once(works))
         _show_lanes(await critical_among_bulk(works))
         async with worker_paused(works):
             await _show_rows(works, rows)
@@ -97,6 +99,12 @@ def _show_steps(steps: Steps, single: Load) -> None:
     rest = whole - sum(cost.together for cost in steps.values())
     print(f"{'HTTP, routing and the rest':<44}{'':>12}{rest:>16,.1f}")
     print(f"{'the whole process, as above':<44}{'':>12}{whole:>16,.1f}")
+
+
+def _show_due(drained: float, late: list[float]) -> None:
+    print(f"\n{BULK:,} bulk ones due at one moment: seconds until the broker has them\n")
+    print(f"{'all of them':<44}{drained:>12,.1f}")
+    print(f"{'critical ones due meanwhile, at most':<44}{late[-1]:>12,.3f}")
 
 
 def _show_lanes(times: list[float]) -> None:
