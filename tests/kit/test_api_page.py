@@ -72,6 +72,17 @@ def test_what_a_description_says_is_text() -> None:
     assert "&amp; <code>&lt;b&gt;</code>" in page
 
 
+@pytest.mark.parametrize(
+    ("words", "href"),
+    [("[it](schema/users)", "schema/users"), ("[it](javascript:alert)", None), ('[it](a"b)', None)],
+)
+def test_a_link_leads_to_a_place_of_our_own(words: str, href: str | None) -> None:
+    """A link of a description is one on the page, unless it would lead anywhere else."""
+    document = {"info": {"title": "it", "version": "1", "description": words}, "paths": {}}
+    page = page_of(document, json_url="schema/openapi.json")
+    assert (f'<a href="{href}">it</a>' in page) == (href is not None)
+
+
 def test_a_command_is_one_for_a_shell() -> None:
     """A body with quotes comes through the shell as it is; what is to be filled in is a variable."""
     body = '{"name": "O\'Neill $HOME"}'

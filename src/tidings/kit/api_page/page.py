@@ -18,6 +18,8 @@ def _source(name: str) -> str:
 
 
 _CODE = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([\w./#-]+)\)")
+"""A Markdown link to a place of our own: there is no room for a scheme in it."""
 _STYLE = _source("page.css")
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
@@ -44,6 +46,8 @@ def page_of(document: dict[str, Any], *, json_url: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Paragraphs, and `code` between backticks: as much of Markdown as our descriptions use."""
-    escaped = (_CODE.sub(r"<code>\1</code>", html.escape(part)) for part in text.split("\n\n") if part)
-    return safe("".join(f"<p>{part}</p>" for part in escaped))
+    """Paragraphs, links, and `code` between backticks: as much of Markdown as our descriptions use."""
+    escaped = (html.escape(part) for part in text.split("\n\n") if part)
+    linked = (_LINK.sub(r'<a href="\2">\1</a>', part) for part in escaped)
+    marked = (_CODE.sub(r"<code>\1</code>", part) for part in linked)
+    return safe("".join(f"<p>{part}</p>" for part in marked))
