@@ -13,6 +13,7 @@ from tidings.cli.errors import CannotContinue
 from tidings.cli.options import home_option, target_options
 from tidings.cli.ports import SERVICES
 from tidings.cli.push import push
+from tidings.cli.schedules.commands import schedules
 from tidings.cli.templates.commands import templates
 
 if TYPE_CHECKING:
@@ -160,13 +161,12 @@ def send(
 @target_options
 def status(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
     """Show a notification's state and how it got there."""
-    import msgspec
-
     from tidings.cli.sending import fetch, show
+    from tidings.cli.tables import show_json
 
     notification = asyncio.run(fetch(target, notification_id))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(notification)))
+        show_json(notification)
     else:
         show(notification)
 
@@ -189,17 +189,17 @@ def cancel(*, notification_id: UUID, reason: str | None, target: "Target") -> No
 @target_options
 def explain(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
     """Show why a notification is where it is: every decision about it, in order."""
-    import msgspec
-
     from tidings.cli.explaining import fetch, show
+    from tidings.cli.tables import show_json
 
     explanation = asyncio.run(fetch(target, notification_id))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(explanation)))
+        show_json(explanation)
     else:
         show(explanation)
 
 
 app.add_command(templates)
 app.add_command(dead_letters)
+app.add_command(schedules)
 app.add_command(push)

@@ -41,7 +41,8 @@ def show(explanation: Explanation) -> None:
 
 def _row(step: ExplainedStep) -> tuple[str, ...]:
     at = moment(step.at, exact=True) if step.at else ""
-    until = f"until {moment(step.until)}" if step.until else None
-    parts = (step.status, step.provider, step.reason, step.target, step.detail, until)
+    parts = (step.status, step.provider, step.reason, step.target, step.detail)
     words = " ".join(str(part) for part in parts if part)
+    if step.until:
+        words = ", ".join(part for part in (words, f"until {moment(step.until)}") if part)
     return (f"  {at:{AT_WIDTH}}", step.step.ljust(NAME_WIDTH), step.verdict.ljust(VERDICT_WIDTH), words)

@@ -21,11 +21,6 @@ from tidings.contracts.notifications import TimelineEvent
 DETAIL_CHARS = 100
 
 
-def show_json(value: object) -> None:
-    """As the API answers."""
-    out(msgspec.json.format(msgspec.json.encode(value)).decode())
-
-
 def show_list(letters: Sequence[DeadLetter], *, more: bool) -> None:
     """One line for each dead letter."""
     rows = [("ID", "RECORDED", "REASON", "TEMPLATE", "USER", "DETAIL")]
@@ -118,7 +113,8 @@ def _marks(letter: DeadLetter) -> str:
 
 def _attempt(event: TimelineEvent) -> tuple[str, ...]:
     words = " ".join(str(part) for part in (event.provider, event.reason, event.detail) if part)
-    return (f"  {moment(event.at)}", f"{event.status}", f"attempt {event.attempt}", words)
+    attempt = f"attempt {event.attempt}" if event.attempt else ""
+    return (f"  {moment(event.at)}", event.status, attempt, words)
 
 
 def _replay(one: ReplayedAs) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tidings.cli.answers import explained
 from tidings.cli.dead_letters import showing
 from tidings.cli.errors import CannotContinue
+from tidings.cli.tables import show_json
 from tidings.cli.target import Target
 from tidings.client.dead_letters import DeadLettersClient
 from tidings.contracts.dead_letters import (
@@ -47,7 +48,7 @@ async def list_letters(target: Target, wanted: DeadLetterFilter, *, limit: int, 
             if cursor is None:
                 break
     if as_json:
-        showing.show_json(found)
+        show_json(found)
     else:
         showing.show_list(found, more=cursor is not None)
 
@@ -57,7 +58,7 @@ async def list_groups(target: Target, wanted: DeadLetterFilter, *, limit: int, a
     async with _gateway(target) as client:
         found = await client.groups(wanted, limit=limit)
     if as_json:
-        showing.show_json(found.groups)
+        show_json(found.groups)
     else:
         showing.show_groups(found.groups, more=found.more)
 
@@ -67,7 +68,7 @@ async def show(target: Target, letter_id: UUID, *, as_json: bool) -> None:
     async with _gateway(target) as client:
         letter = await client.read(letter_id)
     if as_json:
-        showing.show_json(letter)
+        show_json(letter)
     else:
         showing.show_letter(letter)
 
@@ -77,7 +78,7 @@ async def edit(target: Target, letter_id: UUID, patch: DeadLetterPatch, *, as_js
     async with _gateway(target) as client:
         letter = await client.edit(letter_id, patch)
     if as_json:
-        showing.show_json(letter)
+        show_json(letter)
     else:
         showing.show_letter(letter)
 
@@ -87,7 +88,7 @@ async def plan(target: Target, wanted: NewReplayJob, *, as_json: bool) -> None:
     async with _gateway(target) as client:
         planned = await client.plan(wanted)
     if as_json:
-        showing.show_json(planned)
+        show_json(planned)
     else:
         showing.show_plan(planned)
 
@@ -97,7 +98,7 @@ async def replay_one(target: Target, letter_id: UUID, *, again: bool, as_json: b
     async with _gateway(target) as client:
         made = await client.replay(letter_id, again=again)
     if as_json:
-        showing.show_json(made)
+        show_json(made)
     else:
         Console().out(str(made.notification_id), highlight=False)
 
@@ -165,6 +166,6 @@ def _bar(job: ReplayJob) -> Iterator[_Bar]:
 
 def _show_job(job: ReplayJob, *, as_json: bool) -> None:
     if as_json:
-        showing.show_json(job)
+        show_json(job)
     else:
         showing.show_job(job)

@@ -1,0 +1,1 @@
+"""`tidings schedules`: recurring notifications, looked through, paused and ended."""
