@@ -83,7 +83,7 @@ async def some_ids(url: str, gateway: httpx.AsyncClient, world: World, new_body:
             "schedules",
             {
                 "rrule": "FREQ=DAILY",
-                "start_at_local": f"{now() + timedelta(days=1):%Y-%m-%dT%H:%M:%S}",
+                "start_at_local": tomorrow(),
                 "notification": new_body(user_id=user_id, request_id=None),
             },
         ),
@@ -150,6 +150,11 @@ def try_operation(
     return statuses
 
 
+def tomorrow() -> str:
+    """This time tomorrow, on a clock without an offset."""
+    return f"{now() + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
+
+
 def to_somebody(body: Any, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever was made up
     """A made-up body in which each notification is to a person there is, by a template there is.
 
@@ -162,5 +167,6 @@ def to_somebody(body: Any, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 - w
         case {"notifications": [*items]}:
             return {**body, "notifications": [to_somebody(item, known) for item in items]}
         case {"notification": dict(inner)}:
-            return {**body, "notification": to_somebody(inner, known)}
+            rule = {"rrule": "FREQ=DAILY", "start_at_local": tomorrow()}
+            return {**body, **rule, "notification": to_somebody(inner, known)}
     return body

@@ -88,7 +88,7 @@ async def test_the_header_beats_the_body(gateway: httpx.AsyncClient, new_body: N
 async def test_a_header_that_is_no_key(
     gateway: httpx.AsyncClient, new_body: NewBody, path: str, key: str
 ) -> None:
-    """A key has 1 to 255 characters, as on every other write: one that is none is refused, not passed over."""
+    """A key has 1 to 255 characters, as on every other write: one that is none is refused, not ignored."""
     body = new_body() if path.endswith("notifications") else {"notifications": [new_body()]}
     answer = await gateway.post(path, json=body, headers={"Idempotency-Key": key})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

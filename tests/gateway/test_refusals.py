@@ -139,6 +139,24 @@ async def test_what_cannot_be_read(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("POST", "/v1/notifications", {"channel": "sms"}, "'sms' is not one of `email`, `push`"),
+        ("GET", "/v1/notifications?channel=sms", None, "'sms' is not one of `email`, `push`"),
+        ("GET", "/v1/audit-log?service=email", None, "'email' is not one of `gateway`, `templates`, `users`"),
+        ("GET", "/v1/dead-letters?channel=sms", None, "'sms' is not one of `email`, `push`"),
+        ("GET", "/v1/schedules?status=on", None, "'on' is not one of `active`, `paused`, `ended`"),
+    ],
+)
+async def test_a_misspelt_word(
+    gateway: httpx.AsyncClient, method: str, path: str, body: object, words: str
+) -> None:
+    """Where there are only a few words to choose from, the refusal names them, also for parameters."""
+    answer = await gateway.request(method, path, json=body)
+    assert [fault["message"] for fault in answer.json()["errors"]] == [words]
+
+
+@pytest.mark.parametrize(
     ("authorization", "code"),
     [
         (None, "missing_credential"),

@@ -48,6 +48,7 @@ from tidings.gateway.reading.step_store import StepStore
 from tidings.gateway.reading_store import ReadingStore
 from tidings.gateway.schedules.api import SCHEDULE_ROUTES
 from tidings.gateway.schedules.opening import open_schedules
+from tidings.gateway.service_pages import ServicePages, service_page_routes
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
 from tidings.gateway.tracking import tracking
@@ -130,7 +131,10 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         yield build_app(
             name="gateway",
             version=tidings.__version__,
-            routes=[public_router(limits, once, [*PUBLIC_API, *webhook_routes(webhooks)])],
+            routes=[
+                public_router(limits, once, [*PUBLIC_API, *webhook_routes(webhooks)]),
+                *service_page_routes(),
+            ],
             authenticator=Authenticator(tokens, credentials.check_key, credentials.check_token),
             checks={"postgresql": database.ping},
             optional_checks={"broker": broker.ping, **limits.checks},
@@ -147,6 +151,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
                 "forwarder": Forwarder(session, tokens, services),
                 "webhooks": webhooks,
                 "public_pages": PublicPages(session, settings.users_url),
+                "service_pages": ServicePages(_https(session, tokens, services)),
             },
             on_stop=[feed.end_streams],
             description=DESCRIPTION,

@@ -28,7 +28,7 @@ FORWARDED = {"users": ("users", "categories", "suppressions"), "templates": ("te
 """What each service answers under `/v1`."""
 DESCRIPTION = "\n\n".join(
     f"{', '.join(f'`/v1/{name}`' for name in names)} and all below them are handed on to the {service} "
-    "service, whose own page describes them, without the `/v1`."
+    f"service: [what they take and answer](schema/{service})."
     for service, names in FORWARDED.items()
 )
 """What the gateway's description says of the APIs that it hands on."""

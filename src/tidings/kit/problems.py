@@ -10,8 +10,10 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
+from msgspec import structs
 from structlog.contextvars import get_contextvars
 
+from tidings.kit.choices import with_choices
 from tidings.kit.errors import FieldFault, Malformed, Problem, ProblemError, Unprocessable
 from tidings.kit.patterns import in_words
 
@@ -34,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 def render_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Turn any exception into an answer with a stable code. What we did not foresee is a logged 500."""
-    known = _as_problem(error)
+    known = _as_problem(error, request)
     if known is None:
         log.error("request_failed", path=request.url.path, exc_info=error)
         known = ProblemError(
@@ -86,11 +88,11 @@ def _examples(status: HTTPStatus, words: str) -> list[Example]:
     ]
 
 
-def _as_problem(error: Exception) -> ProblemError | None:
+def _as_problem(error: Exception, request: Request[Any, Any, Any]) -> ProblemError | None:
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, ValidationException):
-        return _invalid(error)
+        return _invalid(error, request)
     if isinstance(error, HTTPException):
         return _refused_by_framework(error)
     if isinstance(error, UnicodeDecodeError | RecursionError):
@@ -99,19 +101,31 @@ def _as_problem(error: Exception) -> ProblemError | None:
     return None
 
 
-def _invalid(error: ValidationException) -> ProblemError:
-    faults = [_fault(item) for item in error.extra] if isinstance(error.extra, list) else []
+def _invalid(error: ValidationException, request: Request[Any, Any, Any]) -> ProblemError:
+    faults = [_fault(item, request) for item in error.extra] if isinstance(error.extra, list) else []
     named = "; ".join(f"{fault.field}: {fault.message}" for fault in faults) or error.detail
     return Unprocessable(f"The request does not fit: {named}", code="invalid_request", errors=faults)
 
 
-def _fault(item: Any) -> FieldFault:  # noqa: ANN401 - Litestar leaves the shape open
+def _fault(item: Any, request: Request[Any, Any, Any]) -> FieldFault:  # noqa: ANN401 - Litestar leaves the shape open
     key, message = str(item.get("key", "")), in_words(str(item.get("message", "")))
+    message = with_choices(message, *_place(key, request, in_body=item.get("source") == "body"))
     if message == "'data'":  # Litestar's words for an absent body
         return FieldFault(field="$", message="A JSON body is required")
     path = "$" if key in {"data", ""} else f"$.{key}"
     named = _NAMED_FIELD.match(message)
     return FieldFault(field=f"{path}.{named[1]}" if named else path, message=message)
+
+
+def _place(key: str, request: Request[Any, Any, Any], *, in_body: bool) -> tuple[object, str]:
+    """The type that the operation has for its body or a parameter, and the path to `key` in it."""
+    handler = request.scope["route_handler"]
+    name, path = ("data", key) if in_body else (key, "")
+    for takes in (handler, *handler.resolve_dependencies().values()):
+        for field in structs.fields(takes.signature_model):
+            if field.name == name:
+                return field.type, path
+    return Any, path
 
 
 def _refused_by_framework(error: HTTPException) -> ProblemError:

@@ -88,6 +88,20 @@ async def test_changes(caller: Caller, hooks: Hooks) -> None:
     assert (first.got, len(set(second.ids))) == ([], 2)
 
 
+@pytest.mark.parametrize(
+    ("since", "code"),
+    [("2026-01-31T12:00:00", "naive_time"), ("0001-01-01T00:00:00+14:00", "invalid_request")],
+)
+async def test_recovering_since_a_time_that_is_none(
+    caller: Caller, hooks: Hooks, since: str, code: str
+) -> None:
+    """A moment needs its UTC offset, and to be one that there is in UTC too."""
+    endpoint = await caller.add(hooks.new())
+    answer = await caller.http.post(f"{PATH}/{endpoint['id']}/recover", json={"since": since})
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["field"] == "$.since"
+
+
 async def test_a_deleted_endpoint_gets_nothing_more(caller: Caller, hooks: Hooks) -> None:
     """Not even what was waiting for another attempt."""
     hook, other = hooks.new(), hooks.new()

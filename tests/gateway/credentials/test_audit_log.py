@@ -86,7 +86,9 @@ async def test_the_pages_of_another_services_log(gateway: httpx.AsyncClient) -> 
     ("params", "status", "code"),
     [
         ({"cursor": "7"}, 400, "bad_cursor"),
-        ({"since": "2026-01-01T00:00:00"}, 422, "invalid_request"),
+        ({"since": "2026-01-01T00:00:00"}, 422, "naive_time"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, 422, "invalid_request"),
+        ({"service": "users", "since": "9999-12-31T23:59:59-12:00"}, 422, "invalid_request"),
         ({"since": "yesterday"}, 422, "invalid_request"),
         ({"limit": "201"}, 422, "invalid_request"),
         ({"actor": "nul\0"}, 422, "invalid_request"),

@@ -8,6 +8,7 @@ import msgspec
 
 from tidings.contracts.batches import BatchDefaults, NewBatch
 from tidings.contracts.notifications import NewNotification
+from tidings.kit.choices import with_choices
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.kit.patterns import in_words
 
@@ -69,4 +70,5 @@ def _shape_fault(error: msgspec.ValidationError) -> FieldFault:
     words, _, at = in_words(str(error)).partition(" - at `")
     path = at.removesuffix("`") or "$"
     named = _NAMED_FIELD.match(words)
+    words = with_choices(words, NewNotification, path.removeprefix("$"))
     return FieldFault(field=f"{path}.{named[1]}" if named else path, message=words)

@@ -25,9 +25,10 @@ from tidings.gateway.callbacks.outbox import endpoint_body
 from tidings.gateway.callbacks.running import Callbacks
 from tidings.kit.auth import Principal, requires
 from tidings.kit.cursors import position_of
-from tidings.kit.errors import Conflict, FieldFault, Unprocessable
+from tidings.kit.errors import Conflict
 from tidings.kit.examples import example_of
 from tidings.kit.ids import new_id
+from tidings.kit.moments import storable_time
 from tidings.kit.problems import refusals
 
 TAGS = ["callbacks"]
@@ -107,9 +108,7 @@ async def recover_endpoint(
     endpoint_id: FromPath[str], data: JSONBody[Recovery], request: Asking, callbacks: Using
 ) -> Recovered:
     """Up to 5,000 events from `since` on, oldest first, with their first ids and all their attempts anew."""
-    if data.since.tzinfo is None:
-        words = "Say which zone it is in, for example 2026-01-31T12:00:00Z"
-        raise Unprocessable(words, code="naive_time", errors=[FieldFault(field="$.since", message=words)])
+    since = storable_time("since", data.since)
     endpoint = await found_for(request.user, callbacks.endpoints, endpoint_id)
     if endpoint.status is not EndpointStatus.ACTIVE:
         raise Conflict(
@@ -117,7 +116,7 @@ async def recover_endpoint(
             code="callback_endpoint_stopped",
         )
     recovered = await callbacks.deliveries.recover(
-        endpoint.id, data.since, limit=MOST_RECOVERED, actor=request.user.owner
+        endpoint.id, since, limit=MOST_RECOVERED, actor=request.user.owner
     )
     callbacks.dispatcher.wake()
     return Recovered(recovered=recovered, more=recovered == MOST_RECOVERED)

@@ -56,8 +56,8 @@ def _fallback(first: Submission, number: int, wanted: Fallback, email: EmailPart
     due = (first.send_at or message.accepted_at) + timedelta(seconds=wanted.after_seconds)
     if message.expires_at is not None and message.expires_at <= due:
         words = (
-            f"It expires before its fallback is due, which is at {due.isoformat()}. Let it expire later, "
-            "or take fewer `after_seconds`"
+            f"It expires before its fallback is due, which is at {due:%Y-%m-%dT%H:%M:%SZ}. "
+            "Let it expire later, or take fewer `after_seconds`"
         )
         fault = FieldFault(field="$.fallback.after_seconds", message=words)
         raise Unprocessable(words, code="expires_before_fallback", errors=[fault])

@@ -11,10 +11,10 @@ from tidings.contracts.dead_letters import DeadLetterEdits, DeadLetterPatch
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.notifications import NewNotification
 from tidings.gateway.checking import RequestChecks
-from tidings.gateway.dead_letters.selecting_store import storable_time
 from tidings.gateway.dead_letters.store import DeadLetterStore, KeptLetter
 from tidings.gateway.fingerprints import fingerprint_of
 from tidings.kit.errors import Conflict, NotFound, Unprocessable
+from tidings.kit.moments import storable_time
 
 NO_EDITS = DeadLetterEdits()
 

@@ -1,9 +1,9 @@
 """Dead letters as statements select them: with their provider and group, by a filter."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tidings.contracts.dead_letters import DeadLetterFilter
-from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.moments import storable_time
 
 # A worker reports its attempts apart from the letter, so the provider is found when it is asked for.
 # What a statement does not use of this, PostgreSQL does not compute.
@@ -48,21 +48,3 @@ def conditions(wanted: DeadLetterFilter, *, first: int = 1) -> tuple[str, list[o
 
 def _value(name: str, value: object) -> object:
     return storable_time(name, value) if isinstance(value, datetime) else value
-
-
-def storable_time(name: str, moment: datetime) -> datetime:
-    """The same moment in UTC.
-
-    Raises:
-        Unprocessable: it has no UTC offset, or PostgreSQL has no such time.
-    """
-    if moment.tzinfo is None:
-        words = "Give a UTC offset, such as 2026-01-31T12:00:00Z"
-        raise Unprocessable(words, code="naive_time", errors=[FieldFault(field=f"$.{name}", message=words)])
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        words = "This moment is outside of the years 1 to 9999 in UTC"
-        raise Unprocessable(
-            words, code="invalid_request", errors=[FieldFault(field=f"$.{name}", message=words)]
-        ) from None

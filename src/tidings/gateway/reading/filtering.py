@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from tidings.contracts.codes import Channel, Reason, Status
-from tidings.gateway.dead_letters.selecting_store import storable_time
 from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.moments import storable_time
 
 CLOCK_SLACK_MS = 5_000
 """By how much the time in an id and `accepted_at`, which is read after it, may differ."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar.params import QueryParameter
 
 from tidings.kit.audit.entries import AuditEntries, AuditEntry, AuditFilter
-from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.moments import storable_time
 
 # U+0000 cannot be stored, so no entry can hold it, and PostgreSQL does not even compare with it.
 _NAME = r"^[^\x00]*$"
@@ -28,13 +28,13 @@ Subject = Annotated[
     str | None,
     QueryParameter(pattern=_NAME, description="entries on this key, person, template… (its id)"),
 ]
-Since = Annotated[datetime | None, QueryParameter(description="entries from this moment on, with its offset")]
+Since = Annotated[datetime | None, QueryParameter(description="entries from then on, with a UTC offset")]
 Cursor = Annotated[str | None, QueryParameter(description="the `next_cursor` of the page before")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="how many entries to answer")]
 
 REFUSALS = {
     400: "`malformed_request` or `bad_cursor`",
-    422: "`invalid_request`: `errors` names each field at fault",
+    422: "`invalid_request` or `naive_time`: `errors` names each field at fault",
     503: "`database_unavailable`",
 }
 
@@ -59,11 +59,7 @@ def asked(
     """The filter that a request's parameters make.
 
     Raises:
-        Unprocessable: `since` has no offset.
+        Unprocessable: `since` has no UTC offset, or PostgreSQL has no such time.
     """
-    if since is not None and since.tzinfo is None:
-        fault = FieldFault(field="$.since", message="Give the moment with its offset, such as Z or +01:00")
-        raise Unprocessable(
-            f"The request does not fit: {fault.message}", code="invalid_request", errors=[fault]
-        )
+    since = storable_time("since", since) if since else None
     return AuditFilter(actor=actor, action=action, subject=subject, since=since)
