@@ -1,6 +1,7 @@
 """A small service made of the kit alone: every part of it in one application."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx
 import msgspec
@@ -80,5 +81,5 @@ def app() -> Litestar:
 
 @pytest.fixture(scope="package")
 async def client(app: Litestar, service_token: Callable[..., str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app, service_token("example")) as client:
+    async with client_of(app, partial(service_token, "example")) as client:
         yield client

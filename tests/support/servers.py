@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from collections.abc import Callable, Generator
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -71,8 +72,24 @@ class ValkeyNode:
             self._server.stop()
 
 
-def client_of(app: Litestar, token: str | None = None) -> httpx.AsyncClient:
-    """An HTTP client that speaks to `app` in this process, with `token` as its credential."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+class FreshToken(httpx.Auth):
+    """Signs each request anew: tokens are good for minutes, and a suite may take longer."""
+
+    def __init__(self, sign: Callable[[], str]) -> None:
+        self._sign = sign
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """The request with its token, unless it brings another."""
+        request.headers.setdefault("Authorization", f"Bearer {self._sign()}")
+        yield request
+
+
+def client_of(app: Litestar, token: str | Callable[[], str] | None = None) -> httpx.AsyncClient:
+    """An HTTP client that speaks to `app` in this process with `token`, or with what makes one."""
     transport = httpx.ASGITransport(app=cast("Any", app))
-    return httpx.AsyncClient(transport=transport, base_url="http://service.test", headers=headers)
+    client = httpx.AsyncClient(transport=transport, base_url="http://service.test")
+    if isinstance(token, str):
+        client.headers["Authorization"] = f"Bearer {token}"
+    elif token is not None:
+        client.auth = FreshToken(token)
+    return client

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
 import httpx
 from litestar import Litestar
 
-from support.servers import SERVICE_SECRET, ValkeyNode, create_database, free_port, provision
+from support.servers import SERVICE_SECRET, FreshToken, ValkeyNode, create_database, free_port, provision
 from support.serving import serving
 from tidings.templates.app import open_app as open_templates
 from tidings.templates.settings import TemplatesSettings
@@ -79,8 +80,8 @@ async def open_world(admin_url: str, sign: SignToken) -> AsyncIterator[World]:
         async with (
             open_users(UsersSettings(**await settings_of("users"))) as users_app,
             open_templates(TemplatesSettings(**await settings_of("templates"))) as templates_app,
-            neighbour(users_app, sign("users")) as users,
-            neighbour(templates_app, sign("templates")) as templates,
+            neighbour(users_app, partial(sign, "users")) as users,
+            neighbour(templates_app, partial(sign, "templates")) as templates,
         ):
             broker_url = await provision(database, "broker")
             world = World(database, broker_url, valkey.url, users, templates)
@@ -91,12 +92,11 @@ async def open_world(admin_url: str, sign: SignToken) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def neighbour(app: Litestar, token: str) -> AsyncIterator[Neighbour]:
+async def neighbour(app: Litestar, sign: Callable[[], str]) -> AsyncIterator[Neighbour]:
     """A service on a free port."""
-    headers = {"Authorization": f"Bearer {token}"}
     async with (
         serving(app, free_port()) as url,
-        httpx.AsyncClient(base_url=url, headers=headers) as http,
+        httpx.AsyncClient(base_url=url, auth=FreshToken(sign)) as http,
     ):
         yield Neighbour(app, url, http)
 

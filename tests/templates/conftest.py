@@ -1,6 +1,7 @@
 """The template service as it is deployed, on real servers, spoken to over HTTP."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -30,7 +31,10 @@ async def templates(
     templates_settings: TemplatesSettings, service_token: Callable[..., str]
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running service that may do everything."""
-    async with open_app(templates_settings) as app, client_of(app, service_token("templates")) as client:
+    async with (
+        open_app(templates_settings) as app,
+        client_of(app, partial(service_token, "templates")) as client,
+    ):
         yield client
 
 

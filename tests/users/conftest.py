@@ -1,6 +1,7 @@
 """The user service as it is deployed, on real servers, spoken to over HTTP."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import httpx
 import pytest
@@ -31,7 +32,7 @@ async def users(
     users_settings: UsersSettings, service_token: Callable[..., str]
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running service that may do everything."""
-    async with open_app(users_settings) as app, client_of(app, service_token("users")) as client:
+    async with open_app(users_settings) as app, client_of(app, partial(service_token, "users")) as client:
         yield client
 
 

@@ -32,7 +32,7 @@ class EmailService:
     simulator: Simulator
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def email_service(
     world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[EmailService]:
@@ -63,7 +63,7 @@ async def email_service(
         yield EmailService(url, simulator)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def caller(
     open_gateway: OpenGateway, email_service: EmailService, world: World
 ) -> AsyncIterator[httpx.AsyncClient]:
