@@ -23,9 +23,8 @@ _PASSING = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that ends in the middle of an answer
-    asyncpg.DeadlockDetectedError,  # two transactions in each other's way: this one may try again
     asyncpg.OperatorInterventionError,  # it starts, or shuts down
-    asyncpg.TransactionRollbackError,  # a deadlock
+    asyncpg.TransactionRollbackError,  # two in each other's way: this one may try again
     asyncpg.InsufficientResourcesError,  # a full disk, or no connection left
     asyncpg.ReadOnlySQLTransactionError,  # it is a standby now
 )

@@ -32,12 +32,19 @@ class EmailService:
     simulator: Simulator
 
 
+@pytest.fixture(scope="session")
+async def written_world(world: World) -> World:
+    """The world, with the templates of the situations in it."""
+    await add_templates(world)
+    return world
+
+
 @pytest.fixture(scope="module")
 async def email_service(
-    world: World, tmp_path_factory: pytest.TempPathFactory
+    written_world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[EmailService]:
     """The email service, which delivers what the gateways of the suite accept."""
-    await add_templates(world)
+    world = written_world
     async with AsyncExitStack() as stack:
         folder = tmp_path_factory.mktemp("simulator")
         simulator = await stack.enter_async_context(running(settings_in(folder)))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, TimeoutType
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.channel import Channel
 
@@ -89,10 +89,24 @@ class Link:
                 await self.connection.close()
 
 
+class _Connection(aio_pika.Connection):
+    """One that is closed when it could not be opened: else it would try to close when it is collected."""
+
+    async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 - as the library has it
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 async def open_link(url: str, layout: Layout, *, purpose: str) -> Link:
     """Connect, declare the topology and open a confirming channel. `purpose` is shown to the operator."""
     connection = await aio_pika.connect(
-        url, heartbeat=_HEARTBEAT, client_properties={"connection_name": f"{layout.direct}: {purpose}"}
+        url,
+        heartbeat=_HEARTBEAT,
+        client_properties={"connection_name": f"{layout.direct}: {purpose}"},
+        connection_class=_Connection,
     )
     try:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
