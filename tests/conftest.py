@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from support.postgres import PostgresNode
 from support.servers import SERVICE_SECRET, ValkeyNode, create_database, provision
@@ -15,12 +17,32 @@ settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
 
 
+JOURNEYS = "tests/journeys/"
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A name without a UUID: the processes that share the tests have to name them alike."""
     return argname if isinstance(val, str) and _UUID.search(val) else None
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc] # it comes without types
+    """A file stays whole, and so do the journeys: two under load at once would be under twice the load."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return JOURNEYS if nodeid.startswith(JOURNEYS) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    """How tests are shared among processes, where there are several."""
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The journeys come first, since they take longest: the other processes do all the rest meanwhile."""
+    items.sort(key=lambda item: not item.nodeid.startswith(JOURNEYS))
 
 
 @pytest.fixture(scope="session")
