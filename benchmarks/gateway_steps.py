@@ -81,6 +81,7 @@ async def measure_steps(works: Works) -> Steps:
 async def _desk(works: Works) -> AsyncIterator[Desk]:
     tokens = ServiceTokens("benchmark", works.secret)
     settings = GatewaySettings(
+        port=0,
         service_secret=works.secret,
         database_url=works.database_url,
         broker_url=works.broker_url,
