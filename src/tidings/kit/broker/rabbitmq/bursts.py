@@ -25,14 +25,14 @@ async def publish_burst(link: Link, route: Route, messages: Sequence[Outgoing]) 
     """Publish them in order; one outcome each, once the broker has confirmed or refused every one."""
     channel = await link.underlay()
     async with channel.lock:
-        confirmations = []
+        confirmations, tags = [], {}
         try:
             for payload, parts in _payloads(channel, route, messages):
                 for message in parts:
                     channel.delivery_tag += 1
                     confirmation = channel.create_future()
                     channel.confirmations[channel.delivery_tag] = confirmation
-                    channel.message_id_delivery_tag[message.id] = channel.delivery_tag
+                    channel.message_id_delivery_tag[message.id] = tags[message.id] = channel.delivery_tag
                     confirmations.append(confirmation)
                 await channel.write_queue.put(ChannelFrame(payload, should_close=False))
         except BaseException:
@@ -42,8 +42,10 @@ async def publish_burst(link: Link, route: Route, messages: Sequence[Outgoing]) 
     try:
         outcomes = await asyncio.gather(*confirmations, return_exceptions=True)
     finally:
-        for message in messages:
-            channel.message_id_delivery_tag.pop(message.id, None)
+        for message_id, tag in tags.items():
+            # The same message may be on its way a second time: its return has to find its own tag.
+            if channel.message_id_delivery_tag.get(message_id) == tag:
+                del channel.message_id_delivery_tag[message_id]
     return [outcome if isinstance(outcome, BaseException) else None for outcome in outcomes]
 
 
