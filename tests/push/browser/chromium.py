@@ -109,6 +109,11 @@ class Tab:
         self.origin = "/".join(url.split("/")[:3])
         await self.browser.ask("Browser.grantPermissions", permissions=["notifications"], origin=self.origin)
         await self.browser.ask("ServiceWorker.enable", self.session)
+        of_notifications = {"service": "notifications"}
+        await self.browser.ask("BackgroundService.startObserving", self.session, **of_notifications)
+        await self.browser.ask(
+            "BackgroundService.setRecording", self.session, shouldRecord=True, **of_notifications
+        )
         await self.visit(url)
 
     async def visit(self, url: str) -> None:
@@ -156,8 +161,24 @@ class Tab:
             data=text,
         )
 
+    def displayed(self) -> int:
+        """How many notifications of this origin the browser has displayed."""
+        logged = [
+            event["params"]["backgroundServiceEvent"]
+            for event in self.browser.events
+            if event["method"] == "BackgroundService.backgroundServiceEventReceived"
+        ]
+        return sum(
+            one["eventName"] == "Notification displayed" and one["origin"].startswith(self.origin)
+            for one in logged
+        )
+
     async def notifications(self) -> list[Answer]:
-        """What the browser shows of this origin."""
+        """
+        What the browser shows of this origin.
+
+        Never ask while one is being displayed: Chromium then forgets it.
+        """
         shown: list[Answer] = await self.evaluate(_NOTIFICATIONS)
         return shown
 

@@ -27,14 +27,8 @@ PAGES = "clients.matchAll({ type: 'window', includeUncontrolled: true }).then((p
 
 async def shown_by(site: Site) -> dict[str, Any]:
     """The one notification that the browser shows."""
-    found: list[dict[str, Any]] = []
-
-    async def there() -> bool:
-        found[:] = await site.tab.notifications()
-        return bool(found)
-
-    await eventually(there)
-    (only,) = found
+    await eventually(lambda: site.tab.displayed() > 0)
+    (only,) = await site.tab.notifications()
     return only
 
 
@@ -135,6 +129,18 @@ async def test_the_same_push_twice(site: Site) -> None:
     await site.push()
     await told(site, {"event": "displayed"}, {"event": "displayed"})
     assert (await shown_by(site))["renotify"] is False
+
+
+async def test_many_at_once(site: Site) -> None:
+    """A browser that was offline gets all its pushes at once: every one stays, and can be clicked."""
+    await site.start_worker()
+    orders = [f"order-{number}" for number in range(20)]
+    for order in orders:
+        await site.push(tag=order, notification_id=f"of-{order}")
+    await eventually(lambda: len(site.told()) == len(orders))
+    shown = await site.tab.notifications()
+    assert sorted(one["tag"] for one in shown) == sorted(orders)
+    assert {one["data"]["tidings"]["notification_id"] for one in shown} == {f"of-{one}" for one in orders}
 
 
 async def test_a_collapse_key_replaces_and_alerts(site: Site) -> None:

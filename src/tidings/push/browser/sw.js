@@ -17,6 +17,7 @@
 (() => {
   const PAUSES_MS = [0, 2_000, 10_000];
   const WORTH_REPEATING = new Set([408, 425, 429, 500, 502, 503, 504]);
+  let turn = Promise.resolve();
 
   self.addEventListener("push", (event) => event.waitUntil(receive(event.data)));
 
@@ -38,7 +39,16 @@
     // the site is in view already may a silent one stay silent.
     if (push.silent === true && (await isInView())) return;
     const shown = remembered(push);
-    if (await show(push, shown)) await report(shown, "displayed");
+    if (await inTurn(() => show(push, shown))) await report(shown, "displayed");
+  }
+
+  /**
+   * One after the other: Chromium forgets a notification that is being shown while getNotifications() reads,
+   * and a browser that was offline gets all its pushes at once.
+   */
+  function inTurn(work) {
+    turn = turn.then(work);
+    return turn;
   }
 
   /** The message as an object, whatever was sent. */
@@ -65,6 +75,7 @@
     };
   }
 
+  /** Whether it was shown: it never throws. */
   async function show(push, shown) {
     const tag = words(push.tag) ?? shown.notification_id;
     try {
