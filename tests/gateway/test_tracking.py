@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.conftest import NewBody
 from support.polling import eventually
-from support.world import World
+from support.world import World, fresh_address
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import STATUS_QUEUE, topology
@@ -253,6 +253,30 @@ async def test_one_device_does_not_speak_for_all(
         assert (found["status"], found["reason"]) == ("sent", None)
 
 
+async def test_a_receipt_of_one_device_does_not_speak_for_all(
+    gateway: httpx.AsyncClient, world: World, new_body: NewBody
+) -> None:
+    """A push that one of several devices did not get stays sent, until a receipt speaks of all of them."""
+    notification_id = await accept(gateway, new_body())
+    told = [(Status.SENT, 1, None), (Status.BOUNCED, 0, "tablet"), (Status.BOUNCED, 0, None)]
+    sent, one, every = (
+        StatusEvent(notification_id=notification_id, status=status, attempt=attempt, at=START, target=target)
+        for status, attempt, target in told
+    )
+
+    async def status_after(steps: int) -> str:
+        async def all_told() -> bool:
+            return len(await reported(gateway, notification_id)) == steps
+
+        await eventually(all_told)
+        return str((await gateway.get(f"/v1/notifications/{notification_id}")).json()["status"])
+
+    await report(world, [[sent, one]])
+    assert await status_after(2) == "sent"
+    await report(world, [[every]])
+    assert await status_after(3) == "bounced"
+
+
 async def test_what_is_not_ours_is_ignored(
     gateway: httpx.AsyncClient, world: World, new_body: NewBody
 ) -> None:
@@ -303,13 +327,14 @@ async def test_a_thousand_reports_at_once(
     gateway: httpx.AsyncClient, world: World, new_body: NewBody
 ) -> None:
     """Reports that share transactions, of notifications in any order, are all written."""
-    ids = [await accept(gateway, new_body()) for _ in range(20)]
+    person = await world.add_user(email=fresh_address())
+    ids = [await accept(gateway, new_body(user_id=person)) for _ in range(20)]
     both = [events_of(one, LIVES[1]) for one in ids]
     reports = [[events[step]] for step in range(6) for events in (both if step % 2 else both[::-1])]
     await asyncio.gather(*(report(world, reports[start::4]) for start in range(4)))
 
     async def all_bounced() -> bool:
-        page = (await gateway.get("/v1/notifications", params={"limit": "20"})).json()
+        page = (await gateway.get("/v1/notifications", params={"user_id": person, "limit": "20"})).json()
         return [one["status"] for one in page["notifications"]] == ["bounced"] * 20
 
     await eventually(all_bounced)

@@ -4,9 +4,10 @@ import fcntl
 import shutil
 import signal
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # its stubs are a package of their own
@@ -62,8 +63,12 @@ class PostgresNode:
         psutil.wait_procs(processes, timeout=10)
 
     def pause(self) -> None:
-        """Let the server hang, with its connections open, until `resume`."""
-        self._signal(signal.SIGSTOP)
+        """Let the server hang, with its connections open, until `resume`; now it does nothing more."""
+        # The postmaster first: once it stands still, it forks no process that would be missed.
+        for process in self._processes()[:1]:
+            _stop(process)
+        for process in self._processes()[1:]:
+            _stop(process)
 
     def resume(self) -> None:
         """Let a paused server go on."""
@@ -84,6 +89,13 @@ class PostgresNode:
             return [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+
+def _stop(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
+        while process.status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}:
+            time.sleep(0.001)
 
 
 @contextmanager

@@ -64,8 +64,11 @@ class RabbitNode:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Let the node hang, with its connections open, until `resume`."""
+        """Let the node hang, with its connections open, until `resume`; now it does nothing more."""
         self._signal(signal.SIGSTOP)
+        if self._server is not None:
+            # Its threads may run on for a moment, and confirm a message.
+            os.waitid(os.P_PID, self._server.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         """Let a paused node go on."""
