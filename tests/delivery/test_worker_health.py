@@ -37,7 +37,7 @@ async def test_a_provider_that_is_left_alone_degrades_the_service(
     assert (after.status_code, after.json()["status"]) == (200, "warn")
     detail = after.json()["checks"]["smtp"]["detail"]
     assert detail.startswith("open: smtp until ")
-    assert "it refused our credentials: 535 5.7.8 Wrong password" in detail
+    assert "its credentials do not work: 535 5.7.8 Wrong password" in detail
     assert 'tidings_provider_credential_refused{channel="email",provider="smtp"} 1.0' in metrics
     assert 'tidings_provider_state{channel="email",provider="smtp",state="open"} 1.0' in metrics
     assert 'tidings_provider_state{channel="email",provider="smtp",state="closed"} 0.0' in metrics

@@ -18,17 +18,21 @@ from tidings.contracts.codes import Channel, Reason, Status
 from tidings.contracts.messages import (
     CallbackOrder,
     DeliveryMessage,
+    PushTicket,
     Receipt,
     ReceiptKind,
     ReceiptReport,
     StatusEvent,
     StatusReport,
+    TakenPush,
+    TicketReport,
 )
 from tidings.contracts.queues import (
     CALLBACKS_QUEUE,
     FAILED_QUEUE,
     RECEIPTS_QUEUE,
     STATUS_QUEUE,
+    TICKETS_QUEUE,
     WORK_QUEUES,
     topology,
 )
@@ -112,6 +116,25 @@ MESSAGES = (
             ]
         ),
     ),
+    Message(
+        TicketReport,
+        "Pushes whose receipts are to be asked for",
+        TicketReport(
+            ask_at=_AT,
+            pushes=[
+                TakenPush(
+                    notification_id=_ID,
+                    user_id=UUID("01990c3e-6e1f-7a44-9c53-0f6f8f1f7a10"),
+                    tickets=[
+                        PushTicket(
+                            id="9f2c1a52-6f0e-4f39-8d0e-2b8c7a1f6d11", provider="expo", device_id=_ID, at=_AT
+                        )
+                    ],
+                    devices=1,
+                )
+            ],
+        ),
+    ),
     Message(CallbackOrder, "Post an event to a caller's endpoint", CallbackOrder(delivery_id=_ID, attempt=1)),
 )
 
@@ -129,6 +152,7 @@ _USES = {
     **{name: Use("DeliveryMessage", "gateway", name.partition(".")[0]) for name in WORK_QUEUES},
     STATUS_QUEUE: Use("StatusReport", "email, push", "gateway"),
     RECEIPTS_QUEUE: Use("ReceiptReport", "email", "email"),
+    TICKETS_QUEUE: Use("TicketReport", "push", "push"),
     CALLBACKS_QUEUE: Use("CallbackOrder", "gateway", "gateway"),
     FAILED_QUEUE: Use("DeadLetter", "every service that takes messages", "gateway"),
 }

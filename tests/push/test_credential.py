@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import httpx
 import msgspec
 
-from push.outside import publish
+from push.outside import end_of, publish, pushes_to
+from simulator.running import Simulator
 from support.reports import Reports
 from support.servers import free_port
 from support.serving import service_process
@@ -24,3 +26,33 @@ async def test_without_its_key_file_messages_are_parked(
         parked = await reports.next_of(message.notification_id)
     assert (parked.status, parked.reason, parked.attempt) == (Status.PARKED, Reason.CREDENTIAL_REFUSED, 1)
     assert str(missing) in (parked.detail or "")
+    assert "FCM waits for its key" in (parked.detail or "")
+
+
+async def test_a_key_that_comes_later_is_found(
+    *,
+    settings: PushSettings,
+    broker: Broker,
+    reports: Reports,
+    simulator: Simulator,
+    user_id: str,
+    token: str,
+    tmp_path: Path,
+) -> None:
+    """Until the key file is there, the health of the service says what it waits for; then pushes go out."""
+    key = tmp_path / "key.json"
+    blind = msgspec.structs.replace(settings, port=free_port(), fcm_credentials_file=str(key))
+    async with (
+        service_process("push", blind),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{blind.port}") as http,
+    ):
+        before = (await http.get("/health/ready")).json()
+        key.write_bytes(simulator.account_file.read_bytes())
+        after = (await http.get("/health/ready")).json()
+        end = await end_of(reports, await publish(broker, user_id))
+    waiting = before["checks"]["fcm"]
+    assert (before["status"], waiting["status"]) == ("warn", "warn")
+    assert waiting["detail"].startswith(f"FCM waits for its key: {key} cannot be read")
+    assert after["checks"]["fcm"]["status"] == "pass"
+    assert end.status is Status.SENT
+    assert len(await pushes_to(simulator, token)) == 1

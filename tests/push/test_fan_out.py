@@ -127,15 +127,16 @@ async def test_a_trace_tells_each_way_once(broker: Broker, reports: Reports, wor
 
 
 async def test_no_device_that_any_provider_reaches(broker: Broker, reports: Reports, world: World) -> None:
-    """A person with no device, or with none that a provider is configured for, fails at once."""
+    """A person with no device, or with none that a provider is set up for, fails at once."""
     endpoint = "https://push.example/1"
     key = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
     subscription = {"endpoint": endpoint, "keys": {"p256dh": key, "auth": "BTBZMqHH6r4Tts7J_aSIgg"}}
     nobody, browser = await world.add_user(), await world.add_user()
     await world.users.add(f"/users/{browser}/tokens", {"provider": "webpush", "subscription": subscription})
-    for user_id in (nobody, browser):
+    for user_id, reason in ((nobody, Reason.NO_PUSH_TOKEN), (browser, Reason.NO_PUSH_PROVIDER)):
         end = await end_of(reports, await publish(broker, user_id))
-        assert (end.status, end.reason) == (Status.FAILED, Reason.NO_PUSH_TOKEN)
+        assert (end.status, end.reason) == (Status.FAILED, reason)
+    assert 'kind = "webpush"' in (end.detail or "")
 
 
 async def test_a_magic_device_beside_real_ones(

@@ -152,6 +152,7 @@ class Reason(StrEnum):
     UNKNOWN_USER = "unknown_user"
     NO_EMAIL_ADDRESS = "no_email_address"
     NO_PUSH_TOKEN = "no_push_token"  # noqa: S105 - a reason, not a secret
+    NO_PUSH_PROVIDER = "no_push_provider"
     CHANNEL_SWITCHED_OFF = "channel_switched_off"
     CATEGORY_SWITCHED_OFF = "category_switched_off"
     ADDRESS_SUPPRESSED = "address_suppressed"

@@ -126,6 +126,40 @@ class ReceiptReport(msgspec.Struct, frozen=True, kw_only=True):
     receipts: list[Receipt]
 
 
+class PushTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """A push that a provider took, and whose receipt tells later what became of it.
+
+    `device_id` is that of the device's registration.
+    """
+
+    id: str
+    provider: str
+    device_id: UUID
+    at: datetime
+
+
+class TakenPush(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The pushes of one notification whose receipts are not known yet.
+
+    `devices` counts all that have it or may still get it, those of other providers too, and `bounced` those
+    of them whose receipt said no.
+    """
+
+    notification_id: UUID
+    user_id: UUID
+    tickets: list[PushTicket]
+    devices: int
+    bounced: int = 0
+
+
+class TicketReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Tickets in one broker message: no receipt is asked for before `ask_at`."""
+
+    schema: Literal[1] = 1
+    ask_at: datetime
+    pushes: list[TakenPush]
+
+
 class CallbackOrder(msgspec.Struct, frozen=True, kw_only=True):
     """That an event is to be posted to an endpoint now. The gateway's table has both."""
 

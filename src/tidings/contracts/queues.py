@@ -11,6 +11,7 @@ EMAIL_QUEUE = "email.queue"
 PUSH_QUEUE = "push.queue"
 STATUS_QUEUE = "status.queue"
 RECEIPTS_QUEUE = "receipts.queue"
+TICKETS_QUEUE = "tickets.queue"
 CALLBACKS_QUEUE = "callbacks.queue"
 FAILED_QUEUE = "failed.queue"
 
@@ -69,7 +70,8 @@ FINEST_TIER = 1.0
 def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
     """The queues of Tidings, with a waiting tier for each retry delay and one for what is left over.
 
-    Only deliveries keep to the schedule: whatever else is delayed waits a few seconds for a service of ours.
+    Deliveries keep to the schedule, and tickets wait for minutes or hours: whatever else is delayed waits a
+    few seconds for a service of ours.
     """
     return Topology(
         namespace="notifications",
@@ -77,6 +79,7 @@ def topology(delays: tuple[float, ...] = RETRY_DELAYS) -> Topology:
             *(QueueSpec(name=name, routing_key=name.removesuffix(".queue")) for name in WORK_QUEUES),
             QueueSpec(name=STATUS_QUEUE, routing_key="status", brief=True),
             QueueSpec(name=RECEIPTS_QUEUE, routing_key="receipts", brief=True),
+            QueueSpec(name=TICKETS_QUEUE, routing_key="tickets"),
             QueueSpec(name=CALLBACKS_QUEUE, routing_key="callbacks", brief=True),
         ),
         failed_queue=FAILED_QUEUE,

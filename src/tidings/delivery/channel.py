@@ -9,7 +9,7 @@ from tidings.contracts.codes import Reason
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Contact
-from tidings.delivery.outcome import Answer, Failed, Refused, Retry
+from tidings.delivery.outcome import Answer, Failed, Outcome, Refused, Retry
 
 Content = TypeVar("Content")
 Target = TypeVar("Target")
@@ -97,6 +97,14 @@ class Channel(Protocol[Content, Target]):
         Raises:
             RenderError: the variables do not fit the template.
         """
+
+    def left_out(self, contact: Contact) -> Mapping[str, Failed]:
+        """The addresses or devices that none of the providers is for, by their keys, each with why."""
+
+    async def taken(
+        self, parcels: Mapping[str, Parcel[Content, Target]], outcomes: Mapping[str, Outcome]
+    ) -> None:
+        """Take note of what providers took, by the keys of one attempt. It may be told twice."""
 
     async def recipient_refused(self, parcel: Parcel[Content, Target], refused: Refused) -> None:
         """Take note that the address or device is dead.

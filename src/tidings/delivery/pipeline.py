@@ -72,7 +72,9 @@ class Pipeline(Generic[Content, Target]):
         if not isinstance(prepared, Prepared):
             return Attempt(prepared)
         outcomes = await self._send_all(prepared, trace, history, first=first)
-        return Attempt(combine(list(outcomes.values())), outcomes if len(outcomes) > 1 else {})
+        await self._channel.taken(prepared.parcels, outcomes)
+        targets = {**prepared.left_out, **outcomes}
+        return Attempt(combine(list(outcomes.values())), targets if len(targets) > 1 else {})
 
     async def _send_all(
         self, prepared: Prepared[Content, Target], trace: Trace, history: History, *, first: bool

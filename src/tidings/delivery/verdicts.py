@@ -20,8 +20,7 @@ from tidings.delivery.outcome import (
 
 CREDENTIAL_SECONDS = 60.0
 
-
-_REASONS = {
+REASONS = {
     ErrorOwner.RECIPIENT: Reason.RECIPIENT_REFUSED,
     ErrorOwner.CONTENT: Reason.CONTENT_REFUSED,
     ErrorOwner.CREDENTIAL: Reason.CREDENTIAL_REFUSED,
@@ -29,11 +28,12 @@ _REASONS = {
     ErrorOwner.OUTAGE: Reason.PROVIDER_UNAVAILABLE,
     ErrorOwner.AMBIGUOUS: Reason.OUTCOME_UNKNOWN,
 }
+"""The reason that stands in timelines for whose error it was."""
 
 
 def outcome_of(refused: Refused, when_ambiguous: WhenAmbiguous) -> Outcome:
     """What a refusal means for the message."""
-    reason, provider, detail = _REASONS[refused.owner], refused.provider, refused.detail
+    reason, provider, detail = REASONS[refused.owner], refused.provider, refused.detail
     match refused.owner:
         case ErrorOwner.RECIPIENT | ErrorOwner.CONTENT:
             return Failed(reason, detail, provider)

@@ -9,7 +9,7 @@ from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import CompiledTemplate
 from tidings.contracts.users import Contact, SuppressionReason
 from tidings.delivery.directory import service_down
-from tidings.delivery.outcome import Failed, Refused, Retry
+from tidings.delivery.outcome import Failed, Outcome, Refused, Retry
 from tidings.email.attachments import Attachments
 from tidings.email.letter import EmailParcel, EmailProvider, Letter
 from tidings.email.sandbox import is_magic
@@ -39,6 +39,13 @@ class EmailChannel:
     def targets(self, contact: Contact) -> Sequence[tuple[str, str]]:
         """The person's address. Its ledger key is fixed: a corrected address is still the same send."""
         return [("email", contact.email)] if contact.email else []
+
+    def left_out(self, _contact: Contact) -> Mapping[str, Failed]:
+        """Nothing: any provider reaches any address."""
+        return {}
+
+    async def taken(self, _parcels: Mapping[str, EmailParcel], _outcomes: Mapping[str, Outcome]) -> None:
+        """Nothing to do: providers tell by themselves what becomes of an email."""
 
     def is_magic(self, target: str) -> bool:
         """Whether the address is one of the sandbox's."""

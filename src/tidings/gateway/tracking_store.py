@@ -11,7 +11,7 @@ from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent
 from tidings.gateway.callbacks.outbox import CallbackOutbox
 from tidings.gateway.channels.deciding import First
-from tidings.gateway.channels.store import follow
+from tidings.gateway.channels.store import follow, with_fallbacks
 from tidings.gateway.spans import span_of
 from tidings.kit.database import Database
 from tidings.kit.ids import now
@@ -35,7 +35,7 @@ class TrackingStore:
         """Write events into timelines and move states forward; repeating it is harmless."""
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
             span = span_of(event.notification_id for event in events)
-            rows = await connection.fetch(_LOCK_STATES, *span)
+            rows = await connection.fetch(_LOCK_STATES, *await with_fallbacks(connection, span.ids))
             states = {row["id"]: _state(row["status"], row["reason"]) for row in rows}
             redacted = {row["id"] for row in rows if row["redacted_at"]}
             known = [_told(event, redacted) for event in events if event.notification_id in states]
@@ -97,7 +97,7 @@ def _turn(event: StatusEvent) -> tuple[bool, int, datetime]:
 
 def _moves_forward(state: State, event: StatusEvent) -> bool:
     current, reason = state
-    if event.target is not None and event.attempt:
+    if event.target is not None and (event.attempt or event.status is Status.BOUNCED):
         # What became of one of several devices: the worker reports the notification's own step beside it.
         return False
     if current is event.status:

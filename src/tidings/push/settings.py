@@ -69,6 +69,27 @@ class PushSettings(ChannelSettings, frozen=True, kw_only=True):
         ),
     ] = ()
 
+    receipt_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=43_200,
+            description="how long after a push Expo is asked for its receipt; Expo advises 15 minutes",
+            examples=["900"],
+        ),
+    ] = 900.0
+
+    def remedy(self, kind: str) -> str:
+        """What an operator sets to have a provider of this kind, for people."""
+        if self.providers_file is not None:
+            return f'add a table with kind = "{kind}" to the file in TIDINGS_PUSH_PROVIDERS_FILE'
+        if kind in _VARIABLES:
+            return f"set {_VARIABLES[kind]}"
+        return (
+            f'name one with kind = "{kind}" in a file for TIDINGS_PUSH_PROVIDERS_FILE, beside those that are '
+            "set up now"
+        )
+
     def providers(self) -> Providers:
         """The ways out: those of the providers file, else FCM and Web Push as far as there are keys.
 
@@ -97,3 +118,9 @@ class PushSettings(ChannelSettings, frozen=True, kw_only=True):
                 "TIDINGS_PUSH_PROVIDERS_FILE"
             )
         return in_order(configs)
+
+
+_VARIABLES = {
+    "fcm": "TIDINGS_PUSH_FCM_CREDENTIALS_FILE",
+    "webpush": "TIDINGS_PUSH_VAPID_PRIVATE_KEY and TIDINGS_PUSH_VAPID_SUBJECT",
+}

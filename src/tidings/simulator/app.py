@@ -21,7 +21,7 @@ from tidings.simulator.http import Connection
 from tidings.simulator.journal import Journal
 from tidings.simulator.mail_apis import IdempotencyKeys, MailDesk, mail_api_routes
 from tidings.simulator.pages import Pages, page_routes
-from tidings.simulator.push_apis import SentBefore, Subscriptions, push_api_routes
+from tidings.simulator.push_apis import ExpoTickets, SentBefore, Subscriptions, push_api_routes
 from tidings.simulator.push_apis.apns import serve_apns
 from tidings.simulator.settings import SimulatorSettings
 from tidings.simulator.smtp import serve_smtp
@@ -96,6 +96,7 @@ def _build(
             **webhooks.provides,
             "idempotency_keys": IdempotencyKeys(),
             "sent_before": SentBefore(),
+            "expo_tickets": ExpoTickets(),
             "subscriptions": Subscriptions(),
             "devices": Devices(),
             "access_tokens": AccessTokens(account),

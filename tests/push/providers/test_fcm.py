@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from push.outside import fired, misbehave, pushes_to
 from push.ways import CONTENT, Outside, device, open_way
@@ -20,6 +21,7 @@ from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner
 from tidings.delivery.outcome import Answer, Refused, Taken
 from tidings.kit.ids import now
+from tidings.push.providers.fcm import FcmProvider
 from tidings.push.providers.fcm.access_token import CredentialProblem
 from tidings.push.providers.fcm.errors import QUOTA_SECONDS
 from tidings.push.providers.fcm.message import MAX_TTL_SECONDS
@@ -279,6 +281,18 @@ async def test_a_key_file_that_is_none(
     assert refused.owner is ErrorOwner.CREDENTIAL
     assert word in refused.detail
     assert str(file) in refused.detail
+
+
+async def test_the_log_says_that_fcm_waits_for_its_key(outside: Outside, tmp_path: Path) -> None:
+    """A missing key file stands in the log, with the provider and the file; one that is there does not."""
+    missing = tmp_path / "none.json"
+    for file, expected in ((missing, ["fcm_waits_for_its_key"]), (outside.simulator.account_file, [])):
+        async with open_way("fcm", outside, credentials_file=str(file)) as way:
+            assert isinstance(way.provider, FcmProvider)
+            with capture_logs() as lines:
+                way.provider.look_for_key()
+        assert [line["event"] for line in lines] == expected
+        assert all(line["provider"] == "fcm" and str(missing) in line["detail"] for line in lines)
 
 
 async def test_a_key_that_google_refuses(

@@ -151,7 +151,7 @@ class Breaker:
             words = f"it asked for a pause: {answer.detail}"
             self._begin_rest(Reason.PROVIDER_THROTTLED, words, answer.retry_after)
         elif answer.owner is ErrorOwner.CREDENTIAL:
-            words = f"it refused our credentials: {answer.detail}"
+            words = f"its credentials do not work: {answer.detail}"
             self._begin_rest(Reason.CREDENTIAL_REFUSED, words, answer.retry_after)
         else:
             self._failed(answer)

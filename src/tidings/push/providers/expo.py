@@ -1,11 +1,12 @@
 """Expo's push service, for apps with React Native.
 
+A ticket says that Expo took a push; what Apple or Google said to it stands in its receipt (`expo_receipts`).
 Source: https://docs.expo.dev/push-notifications/sending-notifications/
 """
 
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -52,8 +53,7 @@ class ExpoProvider:
         self.name = name
         self._session = outfit.session
         self._url = f"{config.url.rstrip('/')}/--/api/v2/push/send"
-        token = config.access_token
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = headers_of(config)
         self._seconds = config.seconds
 
     def takes(self, target: PushToken) -> bool:
@@ -84,52 +84,69 @@ class ExpoProvider:
         """Nothing of its own: the session belongs to the service."""
 
     def _answer(self, reply: Reply) -> Answer:
-        said = _read(reply)
-        if reply.status != HTTPStatus.OK or (said is not None and said.errors):
-            return self._refused_request(reply, said or _Said())
+        refused = refused_request(self.name, reply)
+        if refused is not None:
+            return refused
+        said = read(reply, _Said)
         ticket = said.data if said is not None else None
         if ticket is None or ticket.status not in {"ok", "error"}:
             return Refused(self.name, ErrorOwner.AMBIGUOUS, f"The answer cannot be read: {reply.words}")
         if ticket.status == "ok":
             return Taken(provider=self.name, provider_ref=ticket.id, detail="HTTP 200", at=now())
-        error = ticket.details.error
-        words = f"{error}: {ticket.message}"
-        owner = _BY_ERROR.get(error, ErrorOwner.CONTENT)
-        # Expo forbids to send on to one device too fast; a project's limit answers the whole request.
-        return Refused(
-            self.name,
-            owner,
-            words,
-            dead=owner is ErrorOwner.RECIPIENT,
-            provider_wide=error not in {"MessageRateExceeded", "MismatchSenderId"},
-        )
-
-    def _refused_request(self, reply: Reply, said: "_Said") -> Refused:
-        code = said.errors[0].code if said.errors else ""
-        owner = _BY_CODE.get(code) or (
-            ErrorOwner.CONTENT if reply.status == HTTPStatus.OK else owner_of(reply.status)
-        )
-        return Refused(self.name, owner, reply.words, retry_after=retry_after(reply.headers))
+        return refused_push(self.name, ticket)
 
 
-class _Details(msgspec.Struct):
-    error: str = ""
+class Verdict(msgspec.Struct):
+    """What a ticket or a receipt says of one push: `ok`, or `error` with its word in the details."""
 
-
-class _Ticket(msgspec.Struct):
     status: str = ""
     id: str | None = None
     message: str = ""
-    details: _Details = msgspec.field(default_factory=_Details)
+    details: dict[str, Any] | None = None
+
+
+def refused_push(name: str, verdict: Verdict) -> Refused:
+    """Who has to act on the error of a ticket or a receipt."""
+    error = str((verdict.details or {}).get("error", ""))
+    owner = _BY_ERROR.get(error, ErrorOwner.CONTENT)
+    # Expo forbids to send on to one device too fast; a project's limit answers the whole request.
+    return Refused(
+        name,
+        owner,
+        f"{error}: {verdict.message}",
+        dead=owner is ErrorOwner.RECIPIENT,
+        provider_wide=error not in {"MessageRateExceeded", "MismatchSenderId"},
+    )
+
+
+def refused_request(name: str, reply: Reply) -> Refused | None:
+    """Who has to act where Expo refused the whole request; None where it did not."""
+    said = read(reply, _Errors)
+    errors = said.errors if said is not None else []
+    if reply.status == HTTPStatus.OK and not errors:
+        return None
+    code = errors[0].code if errors else ""
+    owner = _BY_CODE.get(code) or (
+        ErrorOwner.CONTENT if reply.status == HTTPStatus.OK else owner_of(reply.status)
+    )
+    return Refused(name, owner, reply.words, retry_after=retry_after(reply.headers))
+
+
+def headers_of(config: ExpoConfig) -> dict[str, str]:
+    """What shows Expo the access token, where there is one."""
+    return {"Authorization": f"Bearer {config.access_token}"} if config.access_token else {}
 
 
 class _RequestError(msgspec.Struct):
     code: str = ""
 
 
-class _Said(msgspec.Struct):
-    data: _Ticket | None = None
+class _Errors(msgspec.Struct):
     errors: list[_RequestError] = []
+
+
+class _Said(msgspec.Struct):
+    data: Verdict | None = None
 
 
 def _request(parcel: PushParcel) -> bytes:
@@ -160,8 +177,12 @@ def _time_to_live(parcel: PushParcel) -> int:
     return MAX_TTL_SECONDS if left is None else left
 
 
-def _read(reply: Reply) -> _Said | None:
+T = TypeVar("T")
+
+
+def read(reply: Reply, kind: type[T]) -> T | None:
+    """The body as JSON of this kind; None where it is something else."""
     try:
-        return msgspec.json.decode(reply.body, type=_Said)
+        return msgspec.json.decode(reply.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

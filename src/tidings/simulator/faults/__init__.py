@@ -16,12 +16,19 @@ from tidings.simulator.faults.mail_apis import (
     SendGridFault,
     SesFault,
 )
-from tidings.simulator.faults.push_apis import ApnsFault, ExpoFault, OneSignalFault, WebPushFault
+from tidings.simulator.faults.push_apis import (
+    ApnsFault,
+    ExpoFault,
+    ExpoReceiptsFault,
+    OneSignalFault,
+    WebPushFault,
+)
 from tidings.simulator.faults.smtp import SmtpFault, SmtpStage
 
 __all__ = [
     "ApnsFault",
     "ExpoFault",
+    "ExpoReceiptsFault",
     "Fault",
     "FaultReport",
     "Faults",
@@ -51,6 +58,7 @@ Fault = (
     | WebPushFault
     | OneSignalFault
     | ExpoFault
+    | ExpoReceiptsFault
     | ApnsFault
 )
 F = TypeVar("F", bound=BaseFault)

@@ -20,6 +20,10 @@ class ExpoFault(MailApiFault, frozen=True, kw_only=True, tag_field="provider", t
     """A fault of Expo's push service. What a single ticket says follows from its token."""
 
 
+class ExpoReceiptsFault(MailApiFault, frozen=True, kw_only=True, tag_field="provider", tag="expo_receipts"):
+    """A fault of Expo's receipts. What a single receipt says follows from its push's token."""
+
+
 class ApnsFault(BaseFault, frozen=True, kw_only=True, tag_field="provider", tag="apns"):
     """A fault of APNs. `reason` is Apple's word where a status has several.
 

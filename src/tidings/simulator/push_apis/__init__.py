@@ -3,11 +3,12 @@
 from litestar import Router
 
 from tidings.simulator.push_apis.expo import expo_routes
+from tidings.simulator.push_apis.expo_receipts import ExpoTickets
 from tidings.simulator.push_apis.onesignal import SentBefore, onesignal_routes
 from tidings.simulator.push_apis.subscriptions import Subscriptions, subscription_routes
 from tidings.simulator.push_apis.webpush import webpush_routes
 
-__all__ = ["SentBefore", "Subscriptions", "push_api_routes"]
+__all__ = ["ExpoTickets", "SentBefore", "Subscriptions", "push_api_routes"]
 
 
 def push_api_routes() -> list[Router]:

@@ -19,13 +19,21 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_LIFETIME = timedelta(hours=1)
 RENEW_AHEAD = timedelta(minutes=5)
 TRY_AGAIN = timedelta(seconds=10)
+LOOK_AGAIN_SECONDS = 60.0
 CLOCK_TOLERANCE = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
 
 
 class CredentialProblem(Exception):
-    """The key file is missing or unreadable, or Google refuses it. Only the operator can mend it."""
+    """The key file is missing or unreadable, or Google refuses it. Only the operator can mend it.
+
+    `look_again` is in seconds, where it may be mended without our hearing of it.
+    """
+
+    def __init__(self, words: str, look_again: float | None = None) -> None:
+        super().__init__(words)
+        self.look_again = look_again
 
 
 class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +77,14 @@ class AccessTokens:
             try:
                 self._account = msgspec.json.decode(self._file.read_bytes(), type=ServiceAccount)
             except OSError as error:
-                raise CredentialProblem(f"The key file {self._file} cannot be read: {error}") from error
+                words = (
+                    f"FCM waits for its key: {self._file} cannot be read ({error.strerror}). Put the service "
+                    "account's key there; it is found without a restart"
+                )
+                raise CredentialProblem(words, LOOK_AGAIN_SECONDS) from error
             except msgspec.DecodeError as error:
-                raise CredentialProblem(f"{self._file} is no service account's key: {error}") from error
+                words = f"{self._file} is no service account's key: {error}"
+                raise CredentialProblem(words, LOOK_AGAIN_SECONDS) from error
         return self._account
 
     async def token(self) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import structlog
 
 from tidings.contracts.codes import ErrorOwner
 from tidings.contracts.users import PushToken
@@ -23,6 +24,8 @@ from tidings.push.providers.fcm.message import (
     send_request,
 )
 from tidings.push.providers.outfit import PushOutfit
+
+log = structlog.get_logger(__name__)
 
 
 class _Sent(msgspec.Struct):
@@ -65,6 +68,13 @@ class FcmProvider:
             answer = token if isinstance(token, Refused) else await self._post(token, body)
         return answer
 
+    def look_for_key(self) -> None:
+        """Say in the log if the key is not there yet: the service starts all the same."""
+        try:
+            self._tokens.account()
+        except CredentialProblem as error:
+            log.warning("fcm_waits_for_its_key", provider=self.name, detail=str(error))
+
     async def ping(self) -> None:
         """Raise unless Google gives us an access token."""
         await self._tokens.token()
@@ -76,7 +86,7 @@ class FcmProvider:
         try:
             return await self._tokens.token()
         except CredentialProblem as error:
-            return Refused(self.name, ErrorOwner.CREDENTIAL, str(error))
+            return Refused(self.name, ErrorOwner.CREDENTIAL, str(error), retry_after=error.look_again)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Refused(self.name, ErrorOwner.OUTAGE, f"The token endpoint does not answer: {error!r}")
 
