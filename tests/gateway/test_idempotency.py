@@ -137,6 +137,24 @@ async def test_many_keys_at_once_through_two_gateways(
     assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 40
 
 
+async def test_new_and_repeated_requests_that_meet(
+    gateway: httpx.AsyncClient, new_body: NewBody, admin: asyncpg.Connection
+) -> None:
+    """In a batch where some keys are taken, the others make all their notifications, and none is lost."""
+    both = {"variables": {"name": "Ada", "link": "https://example.com"}, "also": ["push"]}
+    taken = [new_body(**more) for _ in range(10) for more in ({}, both)]
+    new = [new_body(**more) for _ in range(10) for more in ({}, both)]
+    earlier = [(await gateway.post("/v1/notifications", json=body)).json()["id"] for body in taken]
+    mixed = [body for pair in zip(taken, new, strict=True) for body in pair]
+    answers = await asyncio.gather(*(gateway.post("/v1/notifications", json=body) for body in mixed))
+    assert {answer.status_code for answer in answers} == {202}
+    assert [answer.json()["id"] for answer in answers[::2]] == earlier
+    assert all("Idempotent-Replayed" in answer.headers for answer in answers[::2])
+    assert not any("Idempotent-Replayed" in answer.headers for answer in answers[1::2])
+    for body in mixed:
+        assert await count_of(admin, body["request_id"]) == 1 + len(body.get("also", []))
+
+
 async def test_a_key_is_free_again_after_a_day(
     gateway: httpx.AsyncClient, new_body: NewBody, admin: asyncpg.Connection
 ) -> None:

@@ -69,6 +69,22 @@ async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     assert await ids(database) == [1, 2]
 
 
+async def test_what_a_use_leaves_open_is_undone(database: Database) -> None:
+    """The next use of a connection finds no open transaction, no lock and no setting of the one before."""
+    async with database.connection() as connection:
+        await connection.execute("begin")
+        await connection.execute("set local statement_timeout = 12345")
+        await connection.execute("select pg_advisory_xact_lock(7)")
+        await connection.execute("insert into books (id) values (3)")
+        left_by = await connection.fetchval("select pg_backend_pid()")
+    async with database.connection() as connection:
+        assert await connection.fetchval("select pg_backend_pid()") == left_by
+        assert await connection.fetchval("show statement_timeout") == "0"
+        held = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+        assert await connection.fetchval(held) == 0
+    assert await ids(database) == [1, 2]
+
+
 async def test_a_value_that_does_not_fit_is_not_an_outage(database: Database) -> None:
     """A statement that PostgreSQL refuses is an error of ours, which a later try would not mend."""
     async with database.connection() as connection:

@@ -1,5 +1,6 @@
 """The public API, and what only our own services ask."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,12 +20,12 @@ from tidings.gateway.explaining.dry_runs import DryRuns
 from tidings.gateway.explaining.examples import DRY_RUN_ANSWER
 from tidings.gateway.idempotency.once import HAS_KEYS_OF_ITS_OWN, read_key
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
+from tidings.gateway.reach import reached
 from tidings.gateway.reading_store import ReadingStore
-from tidings.kit.auth import Principal, only_services, requires
+from tidings.kit.auth import AuthenticatedRequest, Principal, only_services, requires
 from tidings.kit.errors import ContentTooLarge, NotFound, Problem
 from tidings.kit.problems import refusals, render_problem
 
-Accepting = NamedDependency[Acceptance]
 Reading = NamedDependency[ReadingStore]
 Attachments = NamedDependency[AttachmentStore]
 
@@ -69,6 +70,14 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
     return render_problem(request, ContentTooLarge(words, code="body_too_large"))
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What `send` works with, in one: Litestar begins a task for each of several dependencies."""
+
+    acceptance: Acceptance
+    dry_runs: DryRuns
+
+
 @post(
     "/v1/notifications",
     guards=[requires("notifications:write")],
@@ -87,8 +96,7 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
 async def send(
     data: Annotated[NewNotification, examples.SENT_BODY],
     request: Request[Principal, None, State],
-    acceptance: Accepting,
-    dry_runs: NamedDependency[DryRuns],
+    sending: NamedDependency[Sending],
     idempotency_key: IdempotencyKey = None,
     *,
     dry_run: OnlyDry = False,
@@ -99,9 +107,10 @@ async def send(
     another body is a 422. A dry run answers 200 with every decision, also with those that would refuse it.
     """
     key = None if idempotency_key is None else read_key(idempotency_key)
+    tally = tally_of(request)
     if dry_run:
-        return Response(await dry_runs.run(data, key, request.user, tally_of(request)), status_code=200)
-    accepted, replayed = await acceptance.accept(data, key, request.user, tally_of(request))
+        return Response(await sending.dry_runs.run(data, key, request.user, tally), status_code=200)
+    accepted, replayed = await sending.acceptance.accept(data, key, request.user, tally)
     headers = {"Location": f"/v1/notifications/{accepted.id}"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -115,9 +124,11 @@ async def send(
     summary="A notification with its timeline",
     responses={200: examples.FOUND_ANSWER, **refusals({404: "`unknown_notification`"})},
 )
-async def read(notification_id: FromPath[str], reading: Reading) -> Notification:
+async def read(
+    notification_id: FromPath[str], request: AuthenticatedRequest, reading: Reading
+) -> Notification:
     """The present state, and every step that led to it."""
-    found = await reading.notification(_as_id(notification_id))
+    found = reached(request.user, await reading.notification(_as_id(notification_id)))
     if found is None:
         raise _unknown(notification_id)
     return found
