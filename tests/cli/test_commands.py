@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,94 @@ async def test_same_request_id(stack: Stack, tmp_path: Path) -> None:
     command = _send(stack, "email", *VALUES, "--request-id", "order-1")
     first, second = [await run_command(tmp_path, *command) for _ in range(2)]
     assert first == second
+
+
+async def test_send_later(stack: Stack, tmp_path: Path) -> None:
+    """What is sent for later waits for its moment, or for the person's clock to show that time."""
+    moment = (now() + timedelta(days=2)).replace(microsecond=0)
+    wall = moment.replace(tzinfo=None).isoformat()
+    for when in (("--send-at", moment.isoformat()), ("--send-at-local", wall)):
+        late = ("--priority", "bulk", "--expires-at", (moment + timedelta(days=2)).isoformat())
+        code, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES, *when, *late))
+        assert code == 0, shown
+        command = ("status", shown.strip(), "--home", str(stack.home), "--json")
+        found = json.loads((await run_command(tmp_path, *command))[1])
+        assert (found["status"], found["priority"]) == ("scheduled", "bulk")
+        assert abs(datetime.fromisoformat(found["send_at"]) - moment) < timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [(("--also", "email"), "accepted"), (("--fallback", "email", "--fallback-after", "600"), "scheduled")],
+)
+async def test_send_on_several_channels(
+    stack: Stack, tmp_path: Path, more: tuple[str, ...], status: str
+) -> None:
+    """The first one's id is printed, and the others' with their channel and state; or all of it as JSON."""
+    command = _send(stack, "push", *VALUES, *more, "--request-id", f"both-{status}")
+    code, shown = await run_command(tmp_path, *command)
+    assert code == 0, shown
+    code, answered = await run_command(tmp_path, *command, "--json")
+    assert code == 0, answered
+    accepted = json.loads(answered)
+    (other,) = accepted["others"]
+    assert set(shown.splitlines()) == {accepted["id"], f"{other['id']}  email  {status}"}
+
+
+async def test_send_once_with_a_business_key(stack: Stack, tmp_path: Path) -> None:
+    """The second with the same key prints the first's id, and says that nothing new is sent."""
+    command = _send(stack, "email", *VALUES, "--dedupe-key", "order-17", "--dedupe-seconds", "86400")
+    first = await run_command(tmp_path, *command)
+    code, shown = await run_command(tmp_path, *command)
+    assert (code, first[0]) == (0, 0)
+    assert first[1].strip() in shown
+    assert "Nothing new is sent" in shown
+
+
+async def test_dry_run(stack: Stack, tmp_path: Path) -> None:
+    """Every decision is shown and nothing is sent; exit code 1 and why, where it would not be."""
+    more = ("--fallback", "push", "--request-id", "never", "--dry-run")
+    code, shown = await run_command(tmp_path, *_send(stack, "email", *VALUES, *more))
+    assert code == 0, shown
+    assert shown.startswith("would be sent")
+    assert "\nemail: would be sent" in shown
+    assert "\npush, as fallback: would wait until " in shown
+    assert any(line.split()[:2] == ["quiet_hours", "passed"] for line in shown.splitlines())
+    command = _send(stack, "email", "--var", "name=Ada", "--request-id", "never", "--dry-run")
+    code, shown = await run_command(tmp_path, *command)
+    assert code == 1
+    assert shown.startswith("would not be sent")
+    assert "(missing_variable)" in shown
+    code, shown = await run_command(tmp_path, *command, "--json")
+    assert (code, json.loads(shown)["code"]) == (1, "missing_variable")
+    async with Tidings(stack.gateway, stack.ready["api_key"]) as tidings:
+        assert [one async for one in tidings.notifications.find(request_id="never")] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--send-at", "tomorrow"), "'tomorrow' is no date and time. Write it as 2027-"),
+        (("--send-at", "2027-01-31T09:00:00"), "has no UTC offset"),
+        (("--expires-at", "2027-01-31T09:00:00"), "has no UTC offset"),
+        (("--send-at-local", "2027-01-31T09:00:00Z"), "or take --send-at"),
+        (
+            ("--send-at", "2027-01-31T09:00:00Z", "--send-at-local", "2027-01-31T09:00:00"),
+            "one of the two",
+        ),
+        (("--fallback-after", "60"), "Give its channel too"),
+        (("--fallback-unless", "sent"), "Give its channel too"),
+        (("--dedupe-seconds", "60"), "how long a --dedupe-key holds"),
+        (("--dry-run", "--wait"), "nothing to --wait for"),
+    ],
+)
+async def test_options_that_do_not_fit(tmp_path: Path, more: tuple[str, ...], words: str) -> None:
+    """What cannot be meant is explained before anybody is asked, with exit code 2."""
+    command = ("send", "--url", "http://127.0.0.1:1", "--api-key", "tdg_live_x")
+    asked = ("--channel", "push", "--user", "ada", "--template", "welcome")
+    code, shown = await run_command(tmp_path, *command, *asked, *more)
+    assert code == 2
+    assert words in " ".join(shown.split())
 
 
 async def test_cancel(stack: Stack, tmp_path: Path) -> None:

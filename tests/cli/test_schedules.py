@@ -10,7 +10,8 @@ import pytest
 from support.commands import run_command
 from support.stack import Stack
 from tidings.client import Tidings
-from tidings.contracts.codes import Channel
+from tidings.contracts.codes import Channel, Reached
+from tidings.contracts.notifications import Fallback
 from tidings.contracts.schedules import NewSchedule, RecurringNotification, Schedule
 from tidings.kit.ids import now
 
@@ -32,6 +33,7 @@ async def schedule(stack: Stack) -> Schedule:
         user_id=stack.ready["user_id"],
         template_id="welcome",
         variables={"name": "Ada", "link": "https://example.com/start"},
+        fallback=Fallback(channel=Channel.PUSH, after_seconds=3_600, unless=Reached.SENT),
     )
     start = (now() + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
     new = NewSchedule(name="The report", rrule="FREQ=DAILY", start_at_local=start, notification=report)
@@ -52,7 +54,9 @@ async def test_life(stack: Stack, tmp_path: Path, schedule: Schedule) -> None:
     (line,) = [line for line in shown.splitlines() if line.startswith(the)]
     assert line.split()[1:6] == ["active", following, "0", "0", "welcome"]
 
-    assert following in (await ask("show", the))[1]
+    shown = (await ask("show", the))[1]
+    assert following in shown
+    assert "welcome by email, or push unless sent within 3,600 s, to " in shown
     assert (await ask("pause", the))[1].startswith(f"{the}  paused")
     assert (await ask("resume", the))[1].startswith(f"{the}  active")
     assert json.loads((await ask("show", the, "--json"))[1])["name"] == "The report"

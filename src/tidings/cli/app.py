@@ -14,6 +14,7 @@ from tidings.cli.options import home_option, target_options
 from tidings.cli.ports import SERVICES
 from tidings.cli.push import push
 from tidings.cli.schedules.commands import schedules
+from tidings.cli.send import send
 from tidings.cli.templates.commands import templates
 
 if TYPE_CHECKING:
@@ -112,50 +113,6 @@ def run(service: str) -> None:
 
 
 @app.command()
-@click.option("--channel", type=click.Choice(["email", "push"]), required=True, help="The way to the person.")
-@click.option("--user", "user_id", required=True, metavar="ID", help="The person.")
-@click.option("--template", "template_id", required=True, metavar="ID", help="What to say.")
-@click.option(
-    "--var", "variables", multiple=True, metavar="KEY=VALUE", help="A template's value; repeatable."
-)
-@click.option("--request-id", metavar="ID", help="Makes the request safe to repeat.")
-@click.option("--locale", metavar="TAG", help="BCP 47, like pt-BR. [default: the person's]")
-@click.option("--wait", is_flag=True, help="Show its state until it settles; exit code 1 unless it was sent.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to --wait."
-)
-@target_options
-def send(
-    *,
-    channel: str,
-    user_id: str,
-    template_id: str,
-    variables: tuple[str, ...],
-    request_id: str | None,
-    locale: str | None,
-    wait: bool,
-    timeout: float,
-    target: "Target",
-) -> None:
-    """Send one notification, and print its id."""
-    from tidings.cli.sending import parse_variables
-    from tidings.cli.sending import send as send_one
-    from tidings.contracts.codes import Channel
-    from tidings.contracts.notifications import NewNotification
-
-    notification = NewNotification(
-        channel=Channel(channel),
-        user_id=user_id,
-        template_id=template_id,
-        variables=parse_variables(variables),
-        request_id=request_id,
-        locale=locale,
-    )
-    if not asyncio.run(send_one(target, notification, wait=timeout if wait else None)):
-        raise click.exceptions.Exit(1)
-
-
-@app.command()
 @click.argument("notification_id", metavar="ID", type=click.UUID)
 @click.option("--json", "as_json", is_flag=True, help="As the API answers.")
 @target_options
@@ -199,6 +156,7 @@ def explain(*, notification_id: UUID, as_json: bool, target: "Target") -> None:
         show(explanation)
 
 
+app.add_command(send)
 app.add_command(templates)
 app.add_command(dead_letters)
 app.add_command(schedules)

@@ -1,5 +1,6 @@
 """`tidings explain`: the decisions about a notification, for a person to read."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from uuid import UUID
 
@@ -36,13 +37,24 @@ def show(explanation: Explanation) -> None:
     for attempt, steps in groupby(explanation.steps, lambda step: step.attempt):
         out(f"\nattempt {attempt}" if attempt else "")
         made = list(steps)
-        table([_row(step) for step in made], styles=[_STYLES.get(step.verdict) for step in made])
+        rows = [(f"  {_at(step):{AT_WIDTH}}", *_row(step)) for step in made]
+        table(rows, styles=[_STYLES.get(step.verdict) for step in made])
+
+
+def show_steps(steps: Sequence[ExplainedStep]) -> None:
+    """Decisions that would be made, which have no times."""
+    rows = [(" ", *_row(step)) for step in steps]
+    if rows:
+        table(rows, styles=[_STYLES.get(step.verdict) for step in steps])
+
+
+def _at(step: ExplainedStep) -> str:
+    return moment(step.at, exact=True) if step.at else ""
 
 
 def _row(step: ExplainedStep) -> tuple[str, ...]:
-    at = moment(step.at, exact=True) if step.at else ""
     parts = (step.status, step.provider, step.reason, step.target, step.detail)
     words = " ".join(str(part) for part in parts if part)
     if step.until:
         words = ", ".join(part for part in (words, f"until {moment(step.until)}") if part)
-    return (f"  {at:{AT_WIDTH}}", step.step.ljust(NAME_WIDTH), step.verdict.ljust(VERDICT_WIDTH), words)
+    return (step.step.ljust(NAME_WIDTH), step.verdict.ljust(VERDICT_WIDTH), words)

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from time import monotonic
 from uuid import UUID
 
+import click
 from rich.console import Console
 
 from tidings.cli.answers import explained
 from tidings.cli.errors import CannotContinue
-from tidings.cli.tables import moment, out, table
+from tidings.cli.tables import moment, out, show_json, table
 from tidings.cli.target import Target
 from tidings.client.sdk import Tidings
 from tidings.contracts.codes import Status
-from tidings.contracts.notifications import NewNotification, Notification, TimelineEvent
+from tidings.contracts.notifications import Accepted, NewNotification, Notification, TimelineEvent
 
 ASK_EVERY = 0.1
 SUCCEEDED = {Status.SENT, Status.DELIVERED}
@@ -34,11 +35,13 @@ def parse_variables(pairs: Sequence[str]) -> dict[str, str]:
     return parsed
 
 
-async def send(target: Target, notification: NewNotification, *, wait: float | None) -> bool:
+async def send(
+    target: Target, notification: NewNotification, *, wait: float | None, as_json: bool = False
+) -> bool:
     """Hand in a notification and print its id; returns whether it went well.
 
     With `wait`, show its state until it settles, for that many seconds at most; then it went well
-    when the provider took it.
+    when the provider took it. `as_json`: print what the API answered instead.
 
     Raises:
         CannotContinue: refused, no answer, or not settled in time.
@@ -47,10 +50,13 @@ async def send(target: Target, notification: NewNotification, *, wait: float | N
         async with Tidings(target.url, target.api_key) as tidings:
             accepted = await tidings.notifications.send(notification)
             if wait is None:
-                out(str(accepted.id))
+                _show_accepted(accepted, as_json=as_json)
                 return True
             settled = await _follow(tidings, accepted.id, wait)
-    show(settled)
+    if as_json:
+        show_json(settled)
+    else:
+        show(settled)
     return settled.status in SUCCEEDED
 
 
@@ -81,6 +87,17 @@ def show(notification: Notification) -> None:
     reason = f" ({notification.reason})" if notification.reason else ""
     out(f"{notification.id}  {notification.channel}  {notification.status}{reason}")
     table([_row(event) for event in notification.timeline])
+
+
+def _show_accepted(accepted: Accepted, *, as_json: bool) -> None:
+    if as_json:
+        show_json(accepted)
+        return
+    out(str(accepted.id))
+    for one in accepted.others:
+        click.echo(f"{one.id}  {one.channel}  {one.status}", err=True)
+    if accepted.deduplicated:
+        click.echo("Nothing new is sent: this is the one that has the --dedupe-key.", err=True)
 
 
 def _row(event: TimelineEvent) -> tuple[str, ...]:

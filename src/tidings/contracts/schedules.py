@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from tidings.contracts.base import WALL_CLOCK, Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority
-from tidings.contracts.notifications import EmailOptions
+from tidings.contracts.notifications import Also, EmailOptions, Fallback
 from tidings.contracts.users import TimeZone
 
 RecurrenceRule = Annotated[
@@ -60,6 +60,8 @@ class RecurringNotification(Incoming, frozen=True, kw_only=True):
     priority: Priority = Priority.NORMAL
     metadata: dict[str, str] = {}
     email: EmailOptions | None = None
+    also: Also | None = None
+    fallback: Fallback | None = None
 
 
 class NewSchedule(Incoming, frozen=True, kw_only=True):
@@ -86,8 +88,9 @@ class ScheduleProblem(Outgoing, frozen=True, kw_only=True):
 class Schedule(Outgoing, frozen=True, kw_only=True):
     """A schedule. `next_at` has the next moments: one in lists, up to five where one schedule is read.
 
-    `made` counts its notifications, and `skipped` the occurrences that became none: because they were
-    refused, or because no gateway ran until it was too late. `paused_because` is for people.
+    `made` counts the occurrences that were sent, each on all its channels, and `skipped` those that were
+    not: because they were refused, or because no gateway ran until it was too late. `last_problem` says why
+    the last one was refused. `paused_because` is for people.
     """
 
     id: UUID

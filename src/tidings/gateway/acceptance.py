@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 from prometheus_client import Counter
@@ -21,7 +22,7 @@ from tidings.gateway.email_options import Enclosed, enclosed
 from tidings.gateway.fingerprints import fingerprint_of
 from tidings.gateway.limits.tally import Tally
 from tidings.gateway.sending_time import sending_time
-from tidings.gateway.store import Dispatch, GatewayStore, Receipt, Submission
+from tidings.gateway.store import Dispatch, GatewayStore, NewRow, Receipt, Submission
 from tidings.kit.auth import Principal
 from tidings.kit.batching import Batcher
 from tidings.kit.errors import FieldFault, TooManyRequests, Unprocessable
@@ -101,9 +102,15 @@ class Acceptance:
         return receipt
 
     async def prepared(
-        self, request: NewNotification, key: str, fingerprint: bytes, caller: Principal
+        self,
+        request: NewNotification,
+        key: str,
+        fingerprint: bytes,
+        caller: Principal,
+        *,
+        schedule_id: UUID | None = None,
     ) -> Submission:
-        """What would be committed of a request. Nothing is, yet.
+        """What would be committed of a request, or of a schedule's occurrence. Nothing is, yet.
 
         Raises:
             Unprocessable: it could never be delivered.
@@ -123,6 +130,7 @@ class Acceptance:
             fingerprint=fingerprint,
             files=extra.files,
             send_at=send_at,
+            schedule_id=schedule_id,
             dedupe=_claim(request, message, key, caller),
         )
         return with_others(submission, request, extra.parts)
@@ -139,7 +147,7 @@ class Acceptance:
             receipt = by_key[one.owner, one.key]
             fresh = receipt.fresh and first[one.owner, one.key] is one
             if fresh and receipt.made:
-                self._hand_over(one)
+                self.hand_over(one.rows)
             answers.append(receipt if fresh == receipt.fresh else _as_replay(receipt))
         return answers
 
@@ -147,8 +155,9 @@ class Acceptance:
         found = await self._store.receipts(keys)
         return [found.get(key) for key in keys]
 
-    def _hand_over(self, one: Submission) -> None:
-        for row in one.rows:
+    def hand_over(self, rows: Sequence[NewRow]) -> None:
+        """Have what was committed published: soon, or when it is due."""
+        for row in rows:
             ACCEPTED.labels(row.message.channel).inc()
             if row.send_at is None:
                 self._dispatcher.hand_over(Dispatch.of(row))

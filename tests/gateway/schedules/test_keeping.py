@@ -69,6 +69,13 @@ async def test_the_clock_of_a_zone(add: Add, world: World) -> None:
         ({"time_zone": "Europe"}, "invalid_request", "$.time_zone"),
         ({"notification": {"user_id": "nobody"}}, "unknown_user", "$.notification.user_id"),
         ({"notification": {"variables": {}}}, "missing_variable", "$.notification.variables.name"),
+        ({"notification": {"also": ["email"]}}, "repeated_channel", "$.notification.also[0]"),
+        (
+            {"notification": {"fallback": {"channel": "email"}}},
+            "repeated_channel",
+            "$.notification.fallback.channel",
+        ),
+        ({"notification": {"also": ["push"]}}, "missing_variable", "$.notification.variables.link"),
         ({"notification": {"request_id": "mine"}}, "invalid_request", "$.notification.request_id"),
         ({"notification": {"metadata": {"a": "\0"}}}, "invalid_request", None),
         ({"name": "\0"}, "invalid_request", "$.name"),

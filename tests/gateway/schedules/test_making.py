@@ -1,42 +1,20 @@
 """Schedules at work: each occurrence becomes one notification, whatever dies."""
 
 import signal
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import asyncpg
 import httpx
 import msgspec
-import pytest
 
 from gateway.conftest import OpenGateway
-from gateway.schedules.conftest import EVERY_MINUTE, Add, NewSchedule, Overdue, wall
+from gateway.schedules.conftest import EVERY_MINUTE, Add, NewSchedule, Overdue, Read, has, made_by, wall
 from support.polling import eventually
 from support.servers import create_database, free_port, provision
 from support.serving import service_process
 from support.world import World, fresh_address
 from tidings.gateway.settings import GatewaySettings
-
-Read = Callable[[str], Awaitable[dict[str, Any]]]
-
-
-@pytest.fixture
-def read(gateway: httpx.AsyncClient) -> Read:
-    """Reads a schedule."""
-
-    async def read_it(schedule_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = (await gateway.get(f"/v1/schedules/{schedule_id}")).json()
-        return found
-
-    return read_it
-
-
-async def made_by(gateway: httpx.AsyncClient, schedule_id: str) -> list[dict[str, Any]]:
-    """The notifications of a schedule."""
-    page = await gateway.get("/v1/notifications", params={"schedule_id": schedule_id})
-    found: list[dict[str, Any]] = page.json()["notifications"]
-    return found
 
 
 async def test_an_occurrence_becomes_a_notification(
@@ -55,11 +33,6 @@ async def test_an_occurrence_becomes_a_notification(
     schedule_now = await read(added["id"])
     assert schedule_now["next_at"] == added["next_at"]
     await eventually(lambda: is_queued(gateway, notification["id"]))
-
-
-async def has(read: Read, schedule_id: str, **expected: object) -> bool:
-    found = await read(schedule_id)
-    return all(found[name] == value for name, value in expected.items())
 
 
 async def is_queued(gateway: httpx.AsyncClient, notification_id: str) -> bool:
@@ -256,6 +229,9 @@ async def test_a_recipient_who_is_erased(
     """With a person their schedules end, and what these say of the person is forgotten."""
     user_id = await world.add_user(email=fresh_address())
     added = await add(name="For Ada", notification={"user_id": user_id, "metadata": {"who": "Ada"}})
+    problem = {"at": "2026-01-31T09:00:00Z", "code": "invalid_variables", "detail": "Ada is no number"}
+    statement = "update schedules set last_problem = $2 where id = $1"
+    await admin.execute(statement, added["id"], msgspec.json.encode(problem).decode())
     async with open_gateway(erasure_seconds=0.05):
         erased = await world.users.http.delete(f"/users/{user_id}")
         assert erased.is_success, erased.text

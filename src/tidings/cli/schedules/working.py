@@ -11,7 +11,7 @@ from tidings.cli.tables import moment, out, show_json, table
 from tidings.cli.target import Target
 from tidings.client.schedules import SchedulesClient
 from tidings.client.sdk import Tidings
-from tidings.contracts.schedules import Schedule, ScheduleStatus
+from tidings.contracts.schedules import RecurringNotification, Schedule, ScheduleStatus
 
 
 async def list_all(target: Target, status: ScheduleStatus | None, *, as_json: bool) -> None:
@@ -75,6 +75,14 @@ def _row(one: Schedule) -> tuple[str, ...]:
     )
 
 
+def _ways(sent: RecurringNotification) -> str:
+    together = " and ".join([sent.channel, *(sent.also or [])])
+    then = sent.fallback
+    if then is None:
+        return together
+    return f"{together}, or {then.channel} unless {then.unless} within {then.after_seconds:,} s,"
+
+
 def _show(one: Schedule) -> None:
     out(f"{one.id}  {one.status}" + (f" ({one.paused_because})" if one.paused_because else ""))
     clock = one.time_zone or "the recipient's clock"
@@ -83,7 +91,7 @@ def _show(one: Schedule) -> None:
     lines = {
         "name": one.name,
         "rule": f"{one.rrule}, from {one.start_at_local.isoformat()} ({clock})",
-        "sends": f"{sent.template_id} by {sent.channel} to {sent.user_id}",
+        "sends": f"{sent.template_id} by {_ways(sent)} to {sent.user_id}",
         "variables": msgspec.json.encode(sent.variables).decode() if sent.variables else None,
         "next": "  ".join(moment(at) for at in one.next_at) or None,
         "made": str(one.made),

@@ -19,14 +19,17 @@ REFUSED = Counter("tidings_limits_refused_total", "Requests refused because a li
 class Tally:
     """The account of one request: it counts once as a request, and each notification in it besides.
 
-    Where there is no Redis, and for our own services, nothing is counted and nothing refused.
+    Without one that `asked`, only notifications count. Where there is no Redis, and for our own services,
+    nothing is counted and nothing refused.
     """
 
-    def __init__(self, counters: Counters | None, policies: Policies, owner: str) -> None:
+    def __init__(
+        self, counters: Counters | None, policies: Policies, owner: str, *, asked: bool = True
+    ) -> None:
         self._counters = counters
         self._policies = policies
         self._owner = owner
-        self._request_counted = False
+        self._request_counted = not asked
         self.standings: dict[str, Standing] = {}
         """How the limits stood when they were last asked, by name."""
 
@@ -121,9 +124,10 @@ class CallerLimits:
         self.policies = policies
         self.checks: dict[str, Check] = {} if counters is None else {"redis": counters.ping}
 
-    def tally(self, caller: Principal) -> Tally:
-        """An account for one request of `caller`."""
-        return Tally(None if caller.kind == "service" else self._counters, self.policies, caller.owner)
+    def tally(self, caller: Principal, *, asked: bool = True) -> Tally:
+        """An account for one request of `caller`, or for what is done for them though nobody `asked` now."""
+        counters = None if caller.kind == "service" else self._counters
+        return Tally(counters, self.policies, caller.owner, asked=asked)
 
 
 def _refusal(refused: Standing) -> TooManyRequests:

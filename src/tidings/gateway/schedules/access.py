@@ -1,15 +1,11 @@
-"""Whose schedule a caller may see and change: their own, and with the scope `*` everyone's."""
+"""The schedule that a caller may see and change."""
 
 from uuid import UUID
 
+from tidings.gateway.reach import owner_for
 from tidings.gateway.schedules.store import Kept, ScheduleStore
-from tidings.kit.auth import EVERYTHING, Principal
+from tidings.kit.auth import Principal
 from tidings.kit.errors import NotFound
-
-
-def owner_for(principal: Principal) -> str | None:
-    """Whose schedules they may see; None is everyone's."""
-    return None if principal.may(EVERYTHING) else principal.owner
 
 
 async def found_for(principal: Principal, store: ScheduleStore, schedule_id: str) -> Kept:

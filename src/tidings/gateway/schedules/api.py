@@ -10,8 +10,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from tidings.contracts.schedules import NewSchedule, Schedule, Schedules, ScheduleStatus
+from tidings.gateway.reach import owner_for
 from tidings.gateway.schedules import examples
-from tidings.gateway.schedules.access import found_for, owner_for
+from tidings.gateway.schedules.access import found_for
 from tidings.gateway.schedules.planning import Planner, with_moments
 from tidings.gateway.schedules.store import MOST_SCHEDULES, ScheduleStore
 from tidings.kit.auth import Principal, requires
@@ -30,8 +31,8 @@ DOWN = "`database_unavailable`"
 AWAY = "`database_unavailable`, or `users_unavailable`: the recipient's time zone is not known now"
 INVALID = (
     "`invalid_request`, `invalid_rule`, `no_occurrence`, `too_far_ahead`, `unknown_user`, `unknown_template`,"
-    " `template_lacks_channel`, `archived_template`, `missing_variable` or `invalid_variables`:"
-    " `errors` names each field at fault"
+    " `template_lacks_channel`, `archived_template`, `missing_variable`, `invalid_variables` or"
+    " `repeated_channel`: `errors` names each field at fault"
 )
 
 Keeping = NamedDependency[ScheduleStore]

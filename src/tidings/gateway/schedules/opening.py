@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.checking import RequestChecks
-from tidings.gateway.dispatch import Dispatcher
+from tidings.gateway.limits.tally import CallerLimits
 from tidings.gateway.schedules.making import Maker
 from tidings.gateway.schedules.planning import Planner
 from tidings.gateway.schedules.store import ScheduleStore
@@ -16,12 +17,17 @@ from tidings.kit.database import Database
 
 @asynccontextmanager
 async def open_schedules(
-    database: Database, dispatcher: Dispatcher, checks: RequestChecks, *, grace: timedelta
+    database: Database,
+    acceptance: Acceptance,
+    checks: RequestChecks,
+    limits: CallerLimits,
+    *,
+    grace: timedelta,
 ) -> AsyncIterator[dict[str, object]]:
     """Make notifications of schedules for as long as the block runs; gives what the routes ask for.
 
     `grace`: how late a notification may be that was missed while no gateway ran.
     """
-    maker = Maker(checks, grace=grace)
-    async with working(ScheduleWorker(WorkingStore(database), maker, dispatcher)):
+    maker = Maker(acceptance, checks, limits, grace=grace)
+    async with working(ScheduleWorker(WorkingStore(database), maker, acceptance)):
         yield {"schedules": ScheduleStore(database), "planner": Planner(checks)}

@@ -20,6 +20,7 @@ from tidings.kit.ids import now
 from tidings.kit.wall_clock import zone_named
 
 SHOWN_MOMENTS = 5
+_BY_URL = "A schedule keeps no files. Give its attachments by `url`: they are fetched anew each time"
 
 
 class Planner:
@@ -114,7 +115,7 @@ def _refuse_content(new: NewSchedule) -> None:
     for number, one in enumerate(attachments):
         if one.content is not None:
             field = f"$.notification.email.attachments[{number}].content"
-            raise _unfit("invalid_request", field, "Give attachments of a schedule by `url`")
+            raise _unfit("invalid_request", field, _BY_URL)
 
 
 def _within(fault: FieldFault) -> FieldFault:

@@ -92,6 +92,7 @@ async def end_for_erased(connection: Connection, names: Sequence[str], *, actor:
 
     `names` are all that notifications may have as the person's `user_id`.
     """
+    await connection.execute(_LOCK_OF_USER, list(names))
     rows = await connection.fetch(_END + _OF_USER + _ENDED, now(), list(names))
     await connection.execute(_FORGET + _OF_USER, now(), list(names))
     await _record_ends(connection, rows, actor)
@@ -144,10 +145,14 @@ set status = 'ended', paused_because = null, next_local = null, next_at = null, 
 where status <> 'ended'
 """
 _ENDED = " returning id, name"
-_OF_USER = "and notification ->> 'user_id' = any($2::text[])"
-_FORGET = """
-update schedules
-set name = null, updated_at = $1,
-    notification = notification || '{"variables": {}, "metadata": {}, "email": null}'
-where true
+# In the order in which those that are due are locked, so that the two cannot deadlock.
+_LOCK_OF_USER = """
+select from schedules where notification ->> 'user_id' = any($1::text[]) order by id for update
 """
+_OF_USER = "and notification ->> 'user_id' = any($2::text[])"
+_FORGOTTEN = """notification || '{"variables": {}, "metadata": {}, "email": null}'"""
+# Once: this is looked at again for days, and what ended is kept for so long after its last change.
+_FORGET = f"""
+update schedules set name = null, notification = {_FORGOTTEN}, last_problem = null, updated_at = $1
+where (name is not null or last_problem is not null or notification <> {_FORGOTTEN})
+"""  # noqa: S608 - a constant of ours

@@ -1,17 +1,16 @@
 """Schedules at work: every gateway takes some of those that are due, and makes their notifications."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
 from prometheus_client import Counter
 
-from tidings.gateway.dispatch import Dispatcher
+from tidings.gateway.acceptance import Acceptance
 from tidings.gateway.schedules.making import Maker
 from tidings.gateway.schedules.working_store import DueSchedule, Step, WorkingStore
-from tidings.gateway.store import Dispatch
 from tidings.kit.errors import Unavailable
 
 BURST = 100
@@ -30,10 +29,10 @@ log = structlog.get_logger(__name__)
 class ScheduleWorker:
     """Makes the notifications of schedules. Whatever it leaves when it is killed, another one takes up."""
 
-    def __init__(self, store: WorkingStore, maker: Maker, dispatcher: Dispatcher) -> None:
+    def __init__(self, store: WorkingStore, maker: Maker, acceptance: Acceptance) -> None:
         self._store = store
         self._maker = maker
-        self._dispatcher = dispatcher
+        self._acceptance = acceptance
 
     async def work(self) -> None:
         """For ever: twice a second, what is due."""
@@ -59,9 +58,20 @@ class ScheduleWorker:
         leased = await self._store.lease_due(limit=BURST, lease=LEASE)
         if leased:
             steps = await asyncio.gather(*(self._step(one) for one in leased))
-            for step in await self._store.commit([one for one in steps if one is not None]):
-                self._note(step)
+            await self._commit([one for one in steps if one is not None])
         return len(leased)
+
+    async def _commit(self, steps: Sequence[Step]) -> None:
+        committed: Sequence[Step] = ()
+        try:
+            committed = await self._store.commit(steps)
+        finally:
+            made = {one.schedule.id for one in committed}
+            for step in steps:
+                if step.counted is not None and step.schedule.id not in made:
+                    step.counted.give_back()
+        for step in committed:
+            self._note(step)
 
     async def _step(self, schedule: DueSchedule) -> Step | None:
         try:
@@ -72,9 +82,10 @@ class ScheduleWorker:
             return None
 
     def _note(self, step: Step) -> None:
-        if step.row is not None:
-            self._dispatcher.hand_over(Dispatch.of(step.row))
-        OCCURRENCES.labels("made").inc(step.row is not None)
+        self._acceptance.hand_over(step.rows)
+        if step.problem is not None:
+            log.warning("occurrence_refused", schedule_id=str(step.schedule.id), code=step.problem.code)
+        OCCURRENCES.labels("made").inc(bool(step.rows))
         OCCURRENCES.labels("refused").inc(step.problem is not None)
         OCCURRENCES.labels("missed").inc(step.skipped)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tidings.contracts.schedules import ScheduleProblem, ScheduleStatus
+from tidings.gateway.limits.tally import Counted
 from tidings.gateway.schedules.occurrences import Occurrence
 from tidings.gateway.store import BATCH_SECONDS, NewRow, add_notifications
 from tidings.kit.audit.store import record as record_audit
@@ -40,24 +41,30 @@ class DueSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of a schedule: `row` is sent, or a `problem` is in the way, or neither is due.
+    """What becomes of a schedule: `rows` are sent, or a `problem` is in the way, or neither is due.
 
-    Without a `following` occurrence it ends. `skipped` were missed.
+    Without a `following` occurrence it ends. `skipped` were missed. `counted` is what the rows took from the
+    limits of the schedule's key; `limited`: that these are used up is the problem.
     """
 
     schedule: DueSchedule
     zone: str
     following: Occurrence | None
-    row: NewRow | None = None
+    rows: tuple[NewRow, ...] = ()
     skipped: int = 0
     problem: ScheduleProblem | None = None
+    limited: bool = False
+    counted: Counted | None = None
 
     @property
     def refusals(self) -> int:
-        """How many occurrences in a row were refused, with this one."""
-        if self.problem is not None:
+        """How many occurrences in a row were refused for what they are, with this one.
+
+        A limit that is used up says nothing of the schedule, and is free again without anybody's doing.
+        """
+        if self.problem is not None and not self.limited:
             return self.schedule.refusals + 1
-        return 0 if self.row is not None else self.schedule.refusals
+        return 0 if self.rows else self.schedule.refusals
 
     @property
     def status(self) -> ScheduleStatus:
@@ -88,7 +95,7 @@ class WorkingStore:
             rows = await connection.fetch(_LOCK, [one.schedule.id for one in steps])
             present = {row["id"]: row["next_local"] for row in rows}
             fitting = [one for one in steps if present.get(one.schedule.id) == one.schedule.next_local]
-            await add_notifications(connection, [one.row for one in fitting if one.row is not None])
+            await add_notifications(connection, [row for one in fitting for row in one.rows])
             await connection.executemany(_MOVE_ON, [_columns(one) for one in fitting])
             for one in fitting:
                 await _record_pause(connection, one)
@@ -106,7 +113,7 @@ def _columns(step: Step) -> list[Any]:
         at,
         step.status,
         because,
-        int(step.row is not None),
+        int(bool(step.rows)),
         step.skipped + int(step.problem is not None),
         step.refusals,
         msgspec.to_builtins(step.problem),
