@@ -6,7 +6,7 @@ import tidings
 from docs.markdown import ROOT, table_rows
 
 PAGE = ROOT / "docs" / "audit-log.md"
-RECORDING = ("gateway", "users", "templates")
+RECORDING = ("gateway", "users", "templates", "kit/audit")
 ACTION = re.compile(r'"([a-z_]+\.(?:[a-z]+_)?[a-z]+ed)"')
 """An action is named as `<noun>.<past participle>`; nothing else in these services is."""
 

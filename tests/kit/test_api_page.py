@@ -123,3 +123,11 @@ def test_limits() -> None:
     schema = {"minLength": 1, "maxLength": 255, "minItems": 1, "maxItems": 1, "maximum": 2_592_000}
     assert limits_of(schema) == ["1 to 255 characters", "exactly 1 item", "at most 2,592,000"]
     assert limits_of({"minLength": 2, "default": 5}) == ["at least 2 characters", "default 5"]
+
+
+def test_a_pattern_is_told_in_words() -> None:
+    """A reader sees what a text has to look like; an expression of another library stays as it is."""
+    assert limits_of({"pattern": r"^[0-9a-f]{12}(?!\n)$"}) == [
+        "text of 12 hexadecimal digits, as the `group` of a dead letter has it"
+    ]
+    assert limits_of({"pattern": "a+"}) == ["matches a+"]

@@ -9,7 +9,7 @@ import tidings
 from tidings.kit.patterns import WORDS, in_words
 
 SOURCE = Path(tidings.__file__).parent
-FOLDERS = ("contracts", "gateway", "users", "templates", "kit")
+FOLDERS = ("contracts", "gateway", "users", "templates", "kit", "simulator")
 
 
 def patterns_in(path: Path) -> set[str]:

@@ -2,10 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
+
+from tidings.kit.ids import now
 
 WRITES = frozenset({"post", "put", "patch", "delete"})
 
@@ -64,3 +68,20 @@ async def write_operations(client: httpx.AsyncClient) -> set[tuple[str, str]]:
     """Every operation of the service's OpenAPI description that is not a GET."""
     paths = (await client.get("/schema/openapi.json")).json()["paths"]
     return {(method, path) for path, item in paths.items() for method in WRITES & item.keys()}
+
+
+async def add_old_entries(database_url: str, schema: str, *, days: float, count: int = 1) -> None:
+    """Put entries into a service's log that are so many days old, as a superuser; each has `old` as actor."""
+    connection = await asyncpg.connect(database_url, server_settings={"search_path": schema})
+    try:
+        await connection.execute(
+            """
+            insert into audit_log (id, at, actor, action, subject, detail)
+            select gen_random_uuid(), $1, 'old', 'thing.changed', number::text, '{}'
+            from generate_series(1, $2::int) as number
+            """,
+            now() - timedelta(days=days),
+            count,
+        )
+    finally:
+        await connection.close()

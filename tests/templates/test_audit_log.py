@@ -1,13 +1,19 @@
 """The template service's audit log: each publication, draft and partial leaves an entry."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 
-from support.audit import Write, entries, write_operations
+from support.audit import Write, add_old_entries, entries, write_operations
+from support.polling import eventually
+from support.servers import client_of
+from tidings.templates.app import open_app
+from tidings.templates.settings import TemplatesSettings
 
 CHANGE_NOTHING = {("post", "/templates/{template_id}/render")}
 SUBJECT = "Hello from the subject"
@@ -147,3 +153,24 @@ async def test_what_changes_nothing_leaves_no_entry(
     statuses = [answer.status_code for answer in (same, again, taken, stale)]
     assert statuses == [200, 200, 409, 412]
     assert (await entries(templates, limit="1"))[0]["id"] == newest
+
+
+async def test_old_entries_go_where_that_is_set(
+    templates: httpx.AsyncClient,
+    templates_settings: TemplatesSettings,
+    module_database: str,
+    service_token: Callable[..., str],
+) -> None:
+    """What is older than `audit_retention_days` goes, and the log says how much that was."""
+    await add_old_entries(module_database, "templates", days=40, count=3)
+    assert len(await entries(templates, actor="old")) == 3
+    keeping = msgspec.structs.replace(templates_settings, audit_retention_days=30)
+
+    async def told() -> bool:
+        return bool(await entries(templates, action="audit_entries.dropped"))
+
+    async with open_app(keeping) as app, client_of(app, partial(service_token, "templates")):
+        await eventually(told)
+    [entry] = await entries(templates, action="audit_entries.dropped")
+    assert (entry["actor"], entry["detail"]["entries"]) == ("tidings", 3)
+    assert await entries(templates, actor="old") == []

@@ -1,4 +1,4 @@
-"""Moments that come from outside."""
+"""Moments that come from outside, and those that are told to people."""
 
 from datetime import UTC, datetime
 
@@ -21,3 +21,8 @@ def storable_time(name: str, moment: datetime) -> datetime:
         raise Unprocessable(
             words, code="invalid_request", errors=[FieldFault(field=f"$.{name}", message=words)]
         ) from None
+
+
+def written(moment: datetime) -> str:
+    """A moment within words, as the API writes moments: in UTC, to the second, as `2026-01-31T12:00:00Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -22,6 +22,14 @@ WORDS = {
     r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])": (
         "that is an https URL; http goes to this machine only"
     ),
+    r"^https?://[^/\s]+\S*$": "that is an http or https URL without spaces",
+    r"^[A-Za-z]{1,60}$": "of 1 to 60 letters",
+    r"^[ -~]+$": "of ASCII characters that can be printed, on one line",
+    r"^[A-Za-z0-9_:-]{20,4096}$": "of 20 to 4,096 letters, digits, `_`, `:` and `-`",
+    r"^arn:aws:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$": (
+        "that is the ARN of a topic, such as `arn:aws:sns:us-east-1:000000000000:events`"
+    ),
+    r"^whsec_[A-Za-z0-9+/]+={0,2}$": "that is `whsec_` and base64",
     r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$": "that is a time of day from `00:00` to `23:59`",
 }
 """For every pattern of our contracts and query parameters."""

@@ -9,6 +9,7 @@ from litestar import Litestar
 from tidings import __version__
 from tidings.client.keys import open_credential_checks
 from tidings.kit.audit.api import ROUTES as AUDIT_ROUTES
+from tidings.kit.audit.keeping import keeping_audit_log
 from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
@@ -36,6 +37,7 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
         open_trials(settings.email_url, partial(tokens.sign, "email")) as trials,
         open_database(settings.database_url, schema="templates", package="tidings.templates") as database,
         open_redis(settings.cache_url) as redis,
+        keeping_audit_log(database, settings.audit_retention_days),
     ):
         store, partials, cache = TemplateStore(database), PartialStore(database), Cache(redis, "templates:")
         catalogue = Catalogue(store, cache)

@@ -3,6 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from tidings.client.settings import GatewayUrl
+from tidings.kit.audit.keeping import AuditRetentionDays
 from tidings.kit.settings import CacheUrl, HttpSettings
 
 
@@ -29,3 +30,4 @@ class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    audit_retention_days: AuditRetentionDays = 0

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from tidings import __version__
 from tidings.client.keys import open_credential_checks
 from tidings.kit.audit import api as audit
+from tidings.kit.audit.keeping import keeping_audit_log
 from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.cache import Cache, open_redis
@@ -58,6 +59,7 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
         open_credential_checks(settings.gateway_url, partial(tokens.sign, "gateway")) as checks,
         open_database(settings.database_url, schema="users", package="tidings.users") as database,
         open_redis(settings.cache_url) as redis,
+        keeping_audit_log(database, settings.audit_retention_days),
     ):
         yield build_app(
             name="users",

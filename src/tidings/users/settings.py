@@ -3,6 +3,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from tidings.client.settings import GatewayUrl
+from tidings.kit.audit.keeping import AuditRetentionDays
 from tidings.kit.settings import CacheUrl, HttpSettings
 
 
@@ -34,3 +35,4 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
             examples=["the service secret that was replaced last month"],
         ),
     ] = ()
+    audit_retention_days: AuditRetentionDays = 0

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tidings.kit.patterns import WORDS
+
 Schema = Mapping[str, Any]
 
 LONGEST_ENUM = 8
@@ -66,10 +68,15 @@ def limits_of(schema: Schema) -> list[str]:
         _range(schema.get("minLength"), schema.get("maxLength"), "character"),
         _range(schema.get("minItems"), schema.get("maxItems"), "item"),
         _range(schema.get("minimum"), schema.get("maximum"), ""),
-        f"matches {schema['pattern']}" if "pattern" in schema else None,
+        _pattern(schema["pattern"]) if "pattern" in schema else None,
         f"default {json.dumps(schema['default'])}" if schema.get("default") is not None else None,
     ]
     return [phrase for phrase in said if phrase]
+
+
+def _pattern(expression: str) -> str:
+    words = WORDS.get(expression)
+    return f"text {words}" if words else f"matches {expression}"
 
 
 def _joined(options: Sequence[Sequence[Part]]) -> list[Part]:

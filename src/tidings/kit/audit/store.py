@@ -1,6 +1,11 @@
-"""All SQL on audit logs. The table is append only: PostgreSQL refuses updates and deletions."""
+"""All SQL on audit logs. The table is append only: PostgreSQL refuses updates and deletions.
+
+Only what is dropped because its time is over goes, by the owner of the table, and in a way that shows.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from structlog.contextvars import get_contextvars
@@ -8,6 +13,12 @@ from structlog.contextvars import get_contextvars
 from tidings.kit.audit.entries import AuditEntries, AuditEntry, AuditFilter, Deed
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import new_id, now
+
+ACTOR: Final = "tidings"
+"""Who does in the log what nobody asked for."""
+DROP_SECONDS: Final = 10.0
+LOCK_WAIT: Final = "200ms"
+"""Whoever waits for the table makes all who come after wait as well."""
 
 
 async def record(
@@ -42,7 +53,7 @@ async def record_all(connection: Connection, actor: str, deeds: Sequence[Deed]) 
 
 
 class AuditLog:
-    """Reads the audit log of one service."""
+    """The audit log of one service: to read, and to shorten."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,6 +65,26 @@ class AuditLog:
             rows = await connection.fetch(statement, limit + 1, *values)
         found = [AuditEntry(**row) for row in rows[:limit]]
         return AuditEntries(entries=found, next_cursor=str(found[-1].id) if len(rows) > limit else None)
+
+    async def drop(self, *, before: datetime, limit: int) -> int:
+        """Drop the oldest entries from before a moment, and enter that in the log; returns how many went.
+
+        Raises:
+            LockNotAvailableError: the log was in use for longer than its writers could be made to wait.
+            Unavailable: PostgreSQL does not answer.
+        """
+        async with self._database.transaction(limit=DROP_SECONDS) as connection:
+            if not await connection.fetchval(_HAS_OLDER, before):
+                return 0
+            await connection.execute(f"set local lock_timeout = '{LOCK_WAIT}'")
+            # This locks the table, so that there is no moment in which anybody else may write unguarded.
+            await connection.execute(_GUARD.format("disable"))
+            [row] = await connection.fetch(_DROP, before, limit)
+            await connection.execute(_GUARD.format("enable"))
+            count: int = row["entries"]
+            if count:
+                await record(connection, ACTOR, "audit_entries.dropped", "audit_log", dict(row))
+        return count
 
 
 def _page(wanted: AuditFilter, before: UUID | None) -> tuple[str, list[object]]:
@@ -78,6 +109,15 @@ from unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) as deed (id, action
 _PAGE = """
 select id, at, actor, action, subject, detail, correlation_id from audit_log
 where %s order by id desc limit $1
+"""
+_HAS_OLDER = "select exists (select from audit_log where at < $1)"
+_GUARD = "alter table audit_log {} trigger audit_log_is_append_only"
+_DROP = """
+with dropped as (
+    delete from audit_log where id in (select id from audit_log where at < $1 order by at limit $2)
+    returning at
+)
+select count(*) as entries, min(at) as first, max(at) as last from dropped
 """
 
 # A revoked grant would not bind the table's owner or a superuser; a trigger does.
