@@ -9,7 +9,7 @@ from uuid import UUID
 from tidings.client.following import PATIENCE, LiveStep, follow_all, follow_one
 from tidings.client.http import ServiceHttp
 from tidings.client.paging import each
-from tidings.contracts.batches import BatchAnswer, NewBatch
+from tidings.contracts.batches import BatchAnswer, DryBatch, NewBatch
 from tidings.contracts.cancels import CancelAnswer, NewCancel, NewCancels
 from tidings.contracts.codes import Channel, Reason, Status
 from tidings.contracts.explaining import DryRun, Explanation
@@ -80,6 +80,21 @@ class NotificationsClient:
             "POST", PATH, body=notification, params={"dry_run": "true"}, headers=headers, attempts=SENDS
         )
         return answer.read(DryRun)
+
+    async def dry_run_batch(self, batch: NewBatch) -> DryBatch:
+        """What would become of each notification of a batch now, as `dry_run` says of one.
+
+        A thousand take some seconds, so this is not repeated where no answer comes in time.
+
+        Raises:
+            RemoteProblem: the batch as a whole cannot be read, or the key may not send.
+            RemoteUnavailable: no answer.
+        """
+        headers = {"Idempotency-Key": str(new_id())}
+        answer = await self._http.call(
+            "POST", f"{PATH}/batch", body=batch, params={"dry_run": "true"}, headers=headers
+        )
+        return answer.read(DryBatch)
 
     async def explain(self, notification_id: UUID) -> Explanation:
         """Why a notification is where it is: every decision about it, in order.

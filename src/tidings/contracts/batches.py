@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tidings.contracts.base import Incoming, Locale, Outgoing, Slug
 from tidings.contracts.codes import Channel, Priority, Status
+from tidings.contracts.explaining import DryRun
 from tidings.contracts.notifications import (
     AcceptedBeside,
     Also,
@@ -116,3 +117,23 @@ class BatchAnswer(Outgoing, frozen=True, kw_only=True):
     accepted: int
     refused: int
     items: list[BatchItem]
+
+
+class DryBatchItem(DryRun, frozen=True, kw_only=True):
+    """What would become of the notification at `index`, counted from 0: what its own dry run would say."""
+
+    index: int
+
+
+class DryBatch(Outgoing, frozen=True, kw_only=True):
+    """What would become of each notification of a batch, in order, and of how many what.
+
+    Each is looked at for itself, as if no other of the batch were there. Nothing was sent, stored or counted
+    as a notification.
+    """
+
+    send: int
+    wait: int
+    not_send: int
+    unknown: int
+    items: list[DryBatchItem]

@@ -24,7 +24,9 @@ SendAtLocal = Annotated[
     ),
 ]
 Also = Annotated[list[Channel], Meta(min_length=1, max_length=len(Channel) - 1)]
-DedupeSeconds = Annotated[int, Meta(ge=1, le=30 * 86_400, description="3,600 unless it is given")]
+DedupeSeconds = Annotated[
+    int, Meta(ge=1, le=30 * 86_400, description="how long a `dedupe_key` holds: 3,600 unless it is given")
+]
 Address = Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
 
 FileName = Annotated[str, Meta(min_length=1, max_length=255, examples=["invoice.pdf"])]

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -12,7 +14,7 @@ from delivery.situations import add_templates
 from gateway.conftest import NewBody, OpenGateway
 from simulator.running import Simulator, running, settings_in
 from support.polling import eventually
-from support.servers import SERVICE_SECRET, free_port
+from support.servers import SERVICE_SECRET, ValkeyNode, free_port, provision
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.delivery.worker import channel_app, consuming, open_works
@@ -22,6 +24,16 @@ from tidings.email.settings import EmailSettings
 PATIENCE = 5.0
 """More than a busy machine needs, so that limits are always counted."""
 ON_THE_WAY = {"accepted", "queued"}
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Engines that nobody else uses, so that nothing is on its way but what a module's tests sent."""
+
+    admin_url: str
+    database_url: str
+    broker_url: str
+    cache_url: str
 
 
 @dataclass(frozen=True)
@@ -40,10 +52,33 @@ async def written_world(world: World) -> World:
 
 
 @pytest.fixture(scope="module")
+async def engines(module_database: str) -> AsyncIterator[Engines]:
+    """A database, a broker in it, and a cache."""
+    valkey = ValkeyNode()
+    database_url = await provision(module_database, "gateway")
+    yield Engines(module_database, database_url, await provision(module_database, "broker"), valkey.url)
+    valkey.stop()
+
+
+@pytest.fixture(scope="module")
+def open_gateway(open_gateway: OpenGateway, engines: Engines) -> OpenGateway:
+    """Opens a gateway on these engines, with other settings where they are named."""
+    return partial(open_gateway, database_url=engines.database_url, broker_url=engines.broker_url)
+
+
+@pytest.fixture(scope="module")
+async def admin(engines: Engines) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser in the gateway's schema."""
+    connection = await asyncpg.connect(engines.admin_url, server_settings={"search_path": "gateway"})
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
 async def email_service(
-    written_world: World, tmp_path_factory: pytest.TempPathFactory
+    written_world: World, engines: Engines, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[EmailService]:
-    """The email service, which delivers what the gateways of the suite accept."""
+    """The email service, which delivers what the gateways of the module accept."""
     world = written_world
     async with AsyncExitStack() as stack:
         folder = tmp_path_factory.mktemp("simulator")
@@ -51,8 +86,8 @@ async def email_service(
         settings = EmailSettings(
             port=free_port(),
             service_secret=SERVICE_SECRET,
-            broker_url=world.broker_url,
-            cache_url=world.cache_url,
+            broker_url=engines.broker_url,
+            cache_url=engines.cache_url,
             users_url=world.users.url,
             templates_url=world.templates.url,
             retry_delays=(0.2,),
@@ -72,10 +107,10 @@ async def email_service(
 
 @pytest.fixture(scope="module")
 async def caller(
-    open_gateway: OpenGateway, email_service: EmailService, world: World
+    open_gateway: OpenGateway, email_service: EmailService, engines: Engines
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the gateway that knows the email service, and counts limits."""
-    known = {"email_url": email_service.url, "cache_url": world.cache_url, "limit_patience": PATIENCE}
+    known = {"email_url": email_service.url, "cache_url": engines.cache_url, "limit_patience": PATIENCE}
     async with open_gateway(**known) as client:
         yield client
 

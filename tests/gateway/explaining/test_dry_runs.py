@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from delivery.outside import emails_to
 from delivery.situations import SITUATIONS, Situation
 from gateway.conftest import NewBody, OpenGateway
-from gateway.explaining.conftest import PATIENCE, EmailService, Followed
+from gateway.explaining.conftest import PATIENCE, EmailService, Engines, Followed
 from support.servers import free_port
 from support.world import World
 from tidings.kit.ids import now
@@ -39,12 +39,12 @@ def verdicts(steps: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 async def kept(
-    admin: asyncpg.Connection, world: World, body: dict[str, Any]
+    admin: asyncpg.Connection, engines: Engines, body: dict[str, Any]
 ) -> tuple[dict[str, int], dict[bytes, bytes | None]]:
     """
     How many rows of each of the gateway's tables name the person or the request, and what Redis counts.
 
-    Of them alone: the email service may be at work on what another test left behind.
+    Of them alone: the email service may be at work on what an earlier test left behind.
     """
     names = [f"%{body[name]}%" for name in ("user_id", "request_id")]
     rows = {
@@ -54,15 +54,15 @@ async def kept(
         )
         for (name,) in await admin.fetch(TABLES)
     }
-    async with Redis.from_url(world.cache_url) as redis:
+    async with Redis.from_url(engines.cache_url) as redis:
         kinds = ("frequency", "gateway:limits")  # contacts are kept too, as by every question for them
         keys = [key for kind in kinds async for key in redis.scan_iter(f"{kind}:*{body['user_id']}*")]
         return rows, {key: await redis.dump(key) for key in keys}
 
 
-async def unknown_deliveries(admin: asyncpg.Connection, world: World) -> set[str]:
+async def unknown_deliveries(admin: asyncpg.Connection, engines: Engines) -> set[str]:
     """What the email service's ledger knows and the gateway does not."""
-    async with Redis.from_url(world.cache_url) as redis:
+    async with Redis.from_url(engines.cache_url) as redis:
         delivered = {key.decode().split(":")[1] async for key in redis.scan_iter("delivery:*")}
     return delivered - {str(one) for (one,) in await admin.fetch("select id from notifications")}
 
@@ -73,6 +73,7 @@ async def test_it_says_what_then_happens(
     caller: httpx.AsyncClient,
     admin: asyncpg.Connection,
     world: World,
+    engines: Engines,
     body: dict[str, Any],
     explained: Followed,
     situation: Situation,
@@ -81,9 +82,9 @@ async def test_it_says_what_then_happens(
     body |= msgspec.to_builtins(situation.changed)
     if situation.arrange is not None:
         await situation.arrange(world, body["user_id"])
-    before = await kept(admin, world, body), await unknown_deliveries(admin, world)
+    before = await kept(admin, engines, body), await unknown_deliveries(admin, engines)
     said = await dry(caller, body)
-    assert (await kept(admin, world, body), await unknown_deliveries(admin, world)) == before
+    assert (await kept(admin, engines, body), await unknown_deliveries(admin, engines)) == before
 
     answer = await caller.post("/v1/notifications", json=body)
     if answer.status_code != 202:
@@ -94,6 +95,7 @@ async def test_it_says_what_then_happens(
     assert (happened["status"], happened["reason"]) == situation.ends
     assert (said["would"], said["reason"]) == (WOULD.get(happened["status"], "not_send"), happened["reason"])
     assert said["code"] is None
+    assert "+00:00" not in f"{said}{happened}"  # moments are written one way everywhere
     of_the_worker = verdicts(said["channels"][0]["steps"])
     assert situation.decides in of_the_worker
     decided = [one for one in verdicts(happened["steps"]) if one[0] not in {"provider", "claim"}]
@@ -137,10 +139,10 @@ async def test_a_used_business_key(caller: httpx.AsyncClient, body: dict[str, An
 
 
 async def test_a_limit_that_is_used_up(
-    open_gateway: OpenGateway, world: World, email_service: EmailService, body: dict[str, Any]
+    open_gateway: OpenGateway, engines: Engines, email_service: EmailService, body: dict[str, Any]
 ) -> None:
     """Dry runs use up no limit on notifications, and tell of one that is."""
-    known = {"email_url": email_service.url, "cache_url": world.cache_url, "limit_patience": PATIENCE}
+    known = {"email_url": email_service.url, "cache_url": engines.cache_url, "limit_patience": PATIENCE}
     async with open_gateway(**known, limit_recipient_per_hour=1) as client:
         for _ in range(3):
             assert (await dry(client, body))["would"] == "send"

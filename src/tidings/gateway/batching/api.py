@@ -9,10 +9,11 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import HeaderParameter
 from litestar.types import ControllerRouterHandler
 
-from tidings.contracts.batches import BatchAnswer, NewBatch
+from tidings.contracts.batches import BatchAnswer, DryBatch, NewBatch
 from tidings.gateway.acceptance import Acceptance
-from tidings.gateway.api import MAX_BODY_BYTES
+from tidings.gateway.api import MAX_BODY_BYTES, OnlyDry
 from tidings.gateway.batching import examples
+from tidings.gateway.batching.dry_runs import DryBatches
 from tidings.gateway.batching.taking import take_batch
 from tidings.gateway.idempotency.once import HAS_KEYS_OF_ITS_OWN, read_key
 from tidings.gateway.limits.enforcing import COUNTS_ITSELF, tally_of
@@ -49,6 +50,7 @@ def explain_size(request: Request[Any, Any, Any], _error: RequestEntityTooLarge)
     tags=["notifications"],
     summary="Notify up to 1,000 people, or one template to many",
     responses={
+        200: examples.DRY_BATCH_ANSWER,
         202: examples.BATCH_ANSWER,
         **refusals(
             {
@@ -66,14 +68,21 @@ async def send_batch(
     data: Annotated[NewBatch, examples.BATCH_BODY],
     request: Request[Principal, None, State],
     acceptance: NamedDependency[Acceptance],
+    dry_batches: NamedDependency[DryBatches],
     idempotency_key: BatchKey = None,
-) -> BatchAnswer:
+    *,
+    dry_run: OnlyDry = False,
+) -> Response[BatchAnswer] | Response[DryBatch]:
     """Each notification is taken or refused for itself, as if it had come alone.
 
-    Sent again, those that were taken are `replayed`, and the others get another chance.
+    Sent again, those that were taken are `replayed`, and the others get another chance. A dry run answers
+    200 with every decision about each, also with those that would refuse it.
     """
     key = None if idempotency_key is None else read_key(idempotency_key)
-    return await take_batch(acceptance, data, key, request.user, tally_of(request))
+    tally = tally_of(request)
+    if dry_run:
+        return Response(await dry_batches.run(data, key, request.user, tally), status_code=200)
+    return Response(await take_batch(acceptance, data, key, request.user, tally), status_code=202)
 
 
 BATCH_ROUTES: list[ControllerRouterHandler] = [send_batch]

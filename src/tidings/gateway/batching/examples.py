@@ -4,9 +4,13 @@ from litestar.enums import RequestEncodingType
 from litestar.openapi import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg
+from msgspec.structs import asdict
 
-from tidings.contracts.batches import BatchAnswer
+from tidings.contracts.batches import BatchAnswer, DryBatch, DryBatchItem
+from tidings.contracts.codes import Step, Verdict
+from tidings.contracts.explaining import ExplainedStep, Would
 from tidings.gateway.examples import ACCEPTED, REQUEST, USER_ID
+from tidings.gateway.explaining.examples import DRY_RUN
 
 ONE_TEMPLATE = {
     "defaults": {"channel": "email", "template_id": "welcome", "variables": {"name": "friend"}},
@@ -32,8 +36,37 @@ ANSWER = {
         },
     ],
 }
+DRY_BATCH = DryBatch(
+    send=0,
+    wait=1,
+    not_send=1,
+    unknown=0,
+    items=[
+        DryBatchItem(index=0, **asdict(DRY_RUN)),
+        DryBatchItem(
+            index=1,
+            would=Would.NOT_SEND,
+            code="unknown_user",
+            detail="There is no user 'nobody'",
+            steps=[
+                ExplainedStep(step=Step.IDEMPOTENCY, verdict=Verdict.PASSED),
+                ExplainedStep(step=Step.LIMITS, verdict=Verdict.PASSED),
+                ExplainedStep(
+                    step=Step.CONTACT,
+                    verdict=Verdict.STOPPED,
+                    detail="unknown_user: There is no user 'nobody'",
+                ),
+            ],
+        ),
+    ],
+)
 
 BATCH_BODY = BodyKwarg(
     media_type=RequestEncodingType.JSON, examples=[Example(value=ONE_TEMPLATE), Example(value=SEPARATE)]
 )
 BATCH_ANSWER = ResponseSpec(BatchAnswer, description="What became of each", examples=[Example(value=ANSWER)])
+DRY_BATCH_ANSWER = ResponseSpec(
+    DryBatch,
+    description="With `dry_run=true`: what would become of each. Nothing was sent, stored or counted",
+    examples=[Example(value=DRY_BATCH)],
+)

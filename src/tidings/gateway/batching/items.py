@@ -54,6 +54,13 @@ def read_item(item: object, shared: Mapping[str, Any]) -> NewNotification:
         ) from error
 
 
+def key_within(idempotency_key: str | None, index: int, request: NewNotification) -> str | None:
+    """The idempotency key that a notification has from its batch: none, where it has a `request_id`."""
+    if idempotency_key is None or request.request_id is not None:
+        return None
+    return f"{idempotency_key}/{index}"
+
+
 def _merged(item: object, shared: Mapping[str, Any]) -> object:
     if not shared or not isinstance(item, dict):
         return item

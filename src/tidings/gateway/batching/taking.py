@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tidings.contracts.batches import BatchAnswer, BatchFault, BatchItem, BatchProblem, NewBatch
 from tidings.contracts.notifications import Accepted
 from tidings.gateway.acceptance import Acceptance
-from tidings.gateway.batching.items import read_item, shared_members
+from tidings.gateway.batching.items import key_within, read_item, shared_members
 from tidings.gateway.limits.tally import Tally
 from tidings.kit.auth import Principal
 from tidings.kit.errors import ProblemError, Unavailable
@@ -36,8 +36,7 @@ async def take_batch(
     async def take(index: int, item: object) -> Outcome:
         try:
             request = read_item(item, shared)
-            own_key = request.request_id is None and idempotency_key is not None
-            key = f"{idempotency_key}/{index}" if own_key else None
+            key = key_within(idempotency_key, index, request)
             return await acceptance.accept(request, key, caller, tally)
         except ProblemError as problem:
             return problem

@@ -11,8 +11,9 @@ from tidings.contracts.explaining import Explanation
 from tidings.gateway.explaining import examples
 from tidings.gateway.explaining.store import ExplainingStore
 from tidings.gateway.explaining.telling import explanation
+from tidings.gateway.reach import reached
 from tidings.gateway.reading_store import ReadingStore
-from tidings.kit.auth import requires
+from tidings.kit.auth import AuthenticatedRequest, requires
 from tidings.kit.errors import NotFound
 from tidings.kit.problems import refusals
 
@@ -29,12 +30,13 @@ from tidings.kit.problems import refusals
 )
 async def explain(
     notification_id: FromPath[str],
+    request: AuthenticatedRequest,
     reading: NamedDependency[ReadingStore],
     explaining: NamedDependency[ExplainingStore],
 ) -> Explanation:
     """Every decision that was made about it, in order; and if it waits, for what and until when."""
     known = _as_id(notification_id)
-    found = await reading.notification(known) if known else None
+    found = reached(request.user, await reading.notification(known)) if known else None
     # Read second, so that no step of the timeline lacks its trace.
     background = await explaining.background(found.id) if found else None
     if found is None or background is None:

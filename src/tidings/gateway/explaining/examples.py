@@ -8,11 +8,12 @@ from litestar.openapi.spec import Example
 
 from tidings.contracts.codes import Channel, Reason, Status, Step, Verdict
 from tidings.contracts.explaining import ChannelOutlook, DryRun, ExplainedStep, Explanation, Would
+from tidings.kit.moments import written
 
 ID = UUID("01990c3e-5d34-7f6e-8f50-1c3d7d1d2f5a")
 AT = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 MORNING = datetime(2026, 2, 1, 6, tzinfo=UTC)
-WORDS = f"The user's quiet hours end at {MORNING.isoformat()}"
+WORDS = f"The user's quiet hours end at {written(MORNING)}"
 
 _TRACE = [
     (Step.CONTACT, Verdict.PASSED, None),
@@ -20,14 +21,14 @@ _TRACE = [
     (Step.SUPPRESSION, Verdict.PASSED, None),
     (Step.CHANNEL_PREFERENCE, Verdict.PASSED, "email"),
     (Step.CATEGORY_PREFERENCE, Verdict.PASSED, "news"),
-    (Step.QUIET_HOURS, Verdict.WAITS, f"until {MORNING.isoformat()}"),
+    (Step.QUIET_HOURS, Verdict.WAITS, f"until {written(MORNING)}"),
 ]
 EXPLANATION = Explanation(
     id=ID,
     status=Status.PARKED,
     settled=False,
     reason=Reason.QUIET_HOURS,
-    summary=f"It waits, until 2026-02-01 06:00:00 UTC: {WORDS} (quiet_hours).",
+    summary=f"It waits, until {written(MORNING)}: {WORDS} (quiet_hours).",
     waits_for=f"{WORDS} (quiet_hours)",
     until=MORNING,
     steps=[

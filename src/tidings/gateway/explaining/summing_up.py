@@ -7,6 +7,7 @@ from tidings.contracts.codes import Status
 from tidings.contracts.notifications import Notification, TimelineEvent
 from tidings.contracts.queues import work_queue
 from tidings.gateway.explaining.store import Background
+from tidings.kit.moments import written
 
 _TAKEN = {Status.SENT: "took it", Status.DELIVERED: "says that it was delivered"}
 _NOT_TAKEN = {
@@ -45,14 +46,14 @@ def awaited(found: Notification, background: Background) -> Awaited | None:
 def summary(found: Notification, waits: Awaited | None) -> str:
     """The state, for people."""
     if waits is not None:
-        until = f", until {_at(waits.until)}" if waits.until else ""
+        until = f", until {written(waits.until)}" if waits.until else ""
         return f"It waits{until}: {waits.what}."
     last = _decisive(found)
     if last is not None and found.status in _TAKEN:
         on = f", on attempt {last.attempt}" if last.attempt else ""
-        return f"{last.provider or 'The provider'} {_TAKEN[found.status]} at {_at(last.at)}{on}."
+        return f"{last.provider or 'The provider'} {_TAKEN[found.status]} at {written(last.at)}{on}."
     if found.status is Status.EXPIRED and found.expires_at is not None:
-        return f"It was not sent: its time was over at {_at(found.expires_at)}."
+        return f"It was not sent: its time was over at {written(found.expires_at)}."
     why = _with_reason(last.detail, last) if last else ""
     return f"{_NOT_TAKEN.get(found.status, 'It was not sent')}{': ' if why else ''}{why}."
 
@@ -68,7 +69,3 @@ def _with_reason(detail: str | None, last: TimelineEvent) -> str:
     if last.reason is None:
         return words
     return f"{words} ({last.reason})" if words else str(last.reason)
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
