@@ -67,6 +67,14 @@ async def gateway(open_gateway: OpenGateway) -> AsyncIterator[httpx.AsyncClient]
 
 
 @pytest.fixture(scope="session")
+async def trying(open_gateway: OpenGateway) -> AsyncIterator[httpx.AsyncClient]:
+    """Another gateway, asked with the test key."""
+    async with open_gateway() as client:
+        client.headers["Authorization"] = f"Bearer {TEST_API_KEY}"
+        yield client
+
+
+@pytest.fixture(scope="session")
 async def user_id(world: World) -> str:
     """A person with an address."""
     return await world.add_user(email=fresh_address())

@@ -88,8 +88,11 @@ async def test_what_was_there_is_carried_over(
         for key, sandbox in KEYS.items():
             client.headers["Authorization"] = f"Bearer {key}"
             found = await client.get(f"/v1/notifications/{notification_id}")
-            steps = [(step["status"], step["attempt"]) for step in found.json()["timeline"]]
-            assert steps == [("accepted", 0), ("retrying", 1), ("sent", 2)]
+            if sandbox:  # it was sent before there were test keys
+                assert found.status_code == 404
+            else:
+                steps = [(step["status"], step["attempt"]) for step in found.json()["timeline"]]
+                assert steps == [("accepted", 0), ("retrying", 1), ("sent", 2)]
             client.headers["Authorization"] = f"Bearer {service_token('gateway')}"
             assert await is_sandbox(client, key) is sandbox
 

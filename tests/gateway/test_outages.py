@@ -115,6 +115,9 @@ async def test_without_postgresql_nothing_is_taken(
             await on_own_postgres.post("/v1/notifications", json=body),
             await on_own_postgres.get(first.headers["Location"]),
             await on_own_postgres.get("/v1/notifications"),
+            await on_own_postgres.post(
+                "/v1/notifications/batch?dry_run=true", json={"notifications": [body] * 20}
+            ),
         ]
         ready = await on_own_postgres.get("/health/ready")
     own_postgres.start()

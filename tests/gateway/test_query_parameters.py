@@ -3,8 +3,6 @@
 import httpx
 import pytest
 
-from gateway.conftest import NewBody
-
 
 @pytest.mark.parametrize(
     ("method", "path", "known"),
@@ -25,9 +23,9 @@ async def test_an_unknown_parameter_is_refused(
     assert problem["errors"][0]["field"] in {"$.templateid", "$.userid"}
 
 
-async def test_an_operation_without_parameters(gateway: httpx.AsyncClient, new_body: NewBody) -> None:
+async def test_an_operation_without_parameters(gateway: httpx.AsyncClient) -> None:
     """Where there are none, any is refused."""
-    answer = await gateway.post("/v1/notifications/batch?now", json={"notifications": [new_body()]})
+    answer = await gateway.post("/v1/notifications/cancel?now", json={"request_ids": ["order-17"]})
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter")
     assert "It takes none" in answer.json()["detail"]
 

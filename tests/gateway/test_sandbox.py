@@ -1,25 +1,16 @@
 """Test keys: what is sent with one is marked all the way, so that it reaches no real provider."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import asyncpg
 import httpx
 import msgspec
-import pytest
 
-from gateway.conftest import API_KEY, TEST_API_KEY, NewBody, OpenGateway
+from gateway.conftest import API_KEY, TEST_API_KEY, NewBody
 from gateway.queues import taking
 from support.polling import eventually
 from support.world import World
 from tidings.contracts.messages import DeliveryMessage
-
-
-@pytest.fixture(scope="module")
-async def trying(open_gateway: OpenGateway) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that shows the test key."""
-    async with open_gateway() as client:
-        client.headers["Authorization"] = f"Bearer {TEST_API_KEY}"
-        yield client
 
 
 async def test_the_mark_is_on_the_notification(

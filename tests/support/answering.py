@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Answering:
-    """Where it listens, what it was asked, and what it says. Without `answer` it only listens."""
+    """Where it listens, what it was asked, and what it says. Without `answer` it only listens.
+
+    It answers once `speak` is set, which it is from the beginning.
+    """
 
     answer: bytes | None
     url: str = ""
     requests: list[bytes] = field(default_factory=list)
+    speak: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.speak.set()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -29,6 +36,7 @@ class Answering:
             if self.answer is None:
                 await reader.read()
             else:
+                await self.speak.wait()
                 writer.write(self.answer)
                 await writer.drain()
         writer.close()

@@ -9,6 +9,8 @@ from tidings.contracts.base import Incoming, Outgoing
 from tidings.contracts.codes import Status
 
 MAX_CANCELS = 1_000
+MAX_LEFT = 10_000
+"""How far what is left is counted."""
 
 CancelReason = Annotated[
     str,
@@ -64,8 +66,8 @@ class CancelItem(Outgoing, frozen=True, kw_only=True, omit_defaults=True):
 class CancelAnswer(Outgoing, frozen=True, kw_only=True):
     """Up to 1,000 notifications that were meant, those that still waited first, and then the oldest first.
 
-    `left`: how many more wait; the same request again goes on with them. `unknown`: the `request_ids` that
-    no notification has.
+    `left`: how many more wait, counted up to 10,000; the same request again goes on with them. `unknown`: the
+    `request_ids` that no notification of this API key has.
     """
 
     cancelled: int

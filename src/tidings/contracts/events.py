@@ -7,10 +7,14 @@ from tidings.contracts.notifications import TimelineEvent
 
 
 class NotificationStep(TimelineEvent, frozen=True, kw_only=True):
-    """One step in the life of a notification, and which notification that is."""
+    """One step in the life of a notification, and which notification that is.
+
+    `sandbox`: it was sent with a test key.
+    """
 
     notification_id: UUID
     request_id: str
     channel: Channel
     user_id: str
     template_id: str
+    sandbox: bool = False

@@ -9,6 +9,7 @@ from tidings.contracts.tracing import Trace
 from tidings.contracts.users import Category, Contact, SuppressionReason
 from tidings.delivery.outcome import Expired, Outcome, Retry, Suppressed
 from tidings.delivery.quiet_hours import quiet_until
+from tidings.kit.moments import written
 
 DEFAULT_ZONE = ZoneInfo("UTC")
 REQUIRED = "the category cannot be switched off"
@@ -71,10 +72,10 @@ def _wait_for_quiet_to_end(
         trace.note(Step.QUIET_HOURS, Verdict.PASSED)
         return None
     if message.expires_at is not None and message.expires_at <= end:
-        trace.note(Step.QUIET_HOURS, Verdict.STOPPED, f"it expires before they end at {end.isoformat()}")
+        trace.note(Step.QUIET_HOURS, Verdict.STOPPED, f"it expires before they end at {written(end)}")
         return Expired()
-    trace.note(Step.QUIET_HOURS, Verdict.WAITS, f"until {end.isoformat()}")
-    words = f"The user's quiet hours end at {end.isoformat()}"
+    trace.note(Step.QUIET_HOURS, Verdict.WAITS, f"until {written(end)}")
+    words = f"The user's quiet hours end at {written(end)}"
     return Retry(Reason.QUIET_HOURS, words, after=(end - at).total_seconds(), counted=False)
 
 

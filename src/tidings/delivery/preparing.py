@@ -1,6 +1,6 @@
 """All that is decided about a message before it goes to providers: the same for a send and a rehearsal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -16,6 +16,7 @@ from tidings.delivery.directory import Directory
 from tidings.delivery.frequency import FrequencyCaps
 from tidings.delivery.links import RecipientLinks
 from tidings.delivery.outcome import Expired, Failed, Outcome, Retry, Suppressed
+from tidings.kit.moments import written
 from tidings.rendering import RenderError
 
 _CAP_WORDS = {Verdict.SKIPPED: "the person has set none", Verdict.UNKNOWN: "Redis does not answer"}
@@ -25,10 +26,14 @@ Ending = TypeVar("Ending", bound=Failed | Retry)
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[Content, Target]):
-    """What is to be sent, by the key of each address or device; at least one."""
+    """What is to be sent, by the key of each address or device; at least one.
+
+    `left_out` are those that none of the providers is for.
+    """
 
     parcels: Mapping[str, Parcel[Content, Target]]
     when_ambiguous: WhenAmbiguous
+    left_out: Mapping[str, Failed]
 
 
 class Preparation(Generic[Content, Target]):
@@ -51,7 +56,7 @@ class Preparation(Generic[Content, Target]):
     ) -> Prepared[Content, Target] | Outcome:
         """What to send, or why nothing may be sent `at` that time. Caps count it, unless told not to."""
         if message.expires_at is not None and message.expires_at <= at:
-            trace.note(Step.EXPIRY, Verdict.STOPPED, f"at {message.expires_at.isoformat()}")
+            trace.note(Step.EXPIRY, Verdict.STOPPED, f"at {written(message.expires_at)}")
             return Expired()
         found = await self._found(message, trace)
         if not isinstance(found, tuple):
@@ -67,7 +72,7 @@ class Preparation(Generic[Content, Target]):
         if await self._is_capped(message, contact, category, trace, at=at, counts=counts):
             words = "The user has got as many as they want for now"
             return Suppressed(Reason.FREQUENCY_CAPPED, words)
-        return Prepared(parcels, template.when_ambiguous)
+        return Prepared(parcels, template.when_ambiguous, self._channel.left_out(contact))
 
     async def _found(
         self, message: DeliveryMessage, trace: Trace
@@ -101,11 +106,21 @@ class Preparation(Generic[Content, Target]):
             key: Parcel(message, contact, target, content, link)
             for key, target in self._channel.targets(contact)
         }
+        left_out = list(dict.fromkeys(self._channel.left_out(contact).values()))
+        for one in left_out:
+            trace.note(Step.ADDRESS, Verdict.SKIPPED, one.detail)
         if not parcels:
-            words = f"The user has nothing that {self._channel.name} could be sent to"
-            return _noted(trace, Step.ADDRESS, Failed(self._channel.no_target, words))
+            return _noted(trace, Step.ADDRESS, self._no_target(left_out))
         trace.note(Step.ADDRESS, Verdict.PASSED, f"{len(parcels)} devices" if len(parcels) > 1 else None)
         return parcels
+
+    def _no_target(self, left_out: Sequence[Failed]) -> Failed:
+        if not left_out:
+            words = f"The user has nothing that {self._channel.name} could be sent to"
+            return Failed(self._channel.no_target, words)
+        providers = {one.provider for one in left_out}
+        words = "; ".join(one.detail for one in left_out)
+        return Failed(left_out[0].reason, words, providers.pop() if len(providers) == 1 else None)
 
     async def _content(
         self,

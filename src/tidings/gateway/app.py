@@ -14,12 +14,13 @@ from tidings.client.templates import TemplatesClient
 from tidings.client.users import UsersClient
 from tidings.contracts.queues import topology
 from tidings.gateway.acceptance import Acceptance
-from tidings.gateway.api import ROUTES
+from tidings.gateway.api import ROUTES, Sending
 from tidings.gateway.around import public_router
 from tidings.gateway.attachment_store import AttachmentStore
 from tidings.gateway.audit.api import ROUTES as AUDIT_ROUTES
 from tidings.gateway.audit.reading import AuditLogs
 from tidings.gateway.batching.api import BATCH_ROUTES
+from tidings.gateway.batching.dry_runs import DryBatches
 from tidings.gateway.callbacks.api import CALLBACK_ROUTES
 from tidings.gateway.callbacks.running import open_callbacks
 from tidings.gateway.cancelling.api import CANCEL_ROUTES
@@ -40,6 +41,7 @@ from tidings.gateway.forwarding import DESCRIPTION, Forwarder, forwarding_routes
 from tidings.gateway.idempotency.opening import open_idempotency
 from tidings.gateway.limits.api import LIMIT_ROUTES
 from tidings.gateway.limits.enforcing import open_limits
+from tidings.gateway.limits.tally import CallerLimits
 from tidings.gateway.public_pages import PUBLIC_PAGES, PublicPages
 from tidings.gateway.reading.api import search
 from tidings.gateway.reading.event_api import EVENT_ROUTES
@@ -54,6 +56,7 @@ from tidings.gateway.store import GatewayStore
 from tidings.gateway.tracking import tracking
 from tidings.gateway.tracking_store import TrackingStore
 from tidings.gateway.webhooks import open_webhooks, webhook_routes
+from tidings.kit.audit.keeping import keeping_audit_log
 from tidings.kit.audit.store import AuditLog
 from tidings.kit.auth import Authenticator, ServiceTokens
 from tidings.kit.broker import open_broker
@@ -123,6 +126,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             _checks(session, tokens, services),
             UsersClient(_https(session, tokens, services)["users"]),
             channels=ChannelServices(_https(session, tokens, channels, seconds=REHEARSAL_SECONDS)),
+            limits=limits,
         ) as sending,
         open_feed(
             steps := StepStore(database), settings.database_url, most=settings.limit_event_streams
@@ -167,6 +171,7 @@ async def open_sending(
     users: UsersClient,
     *,
     channels: ChannelServices,
+    limits: CallerLimits,
 ) -> AsyncIterator[dict[str, object]]:
     """Accepting, dispatching, tracking and what follows from states; yields what the routes need of it."""
     lifetime = timedelta(hours=settings.idempotency_hours)
@@ -175,21 +180,27 @@ async def open_sending(
         open_dispatcher(store, broker) as dispatcher,
         open_callbacks(settings, database, broker) as callbacks,
         living(settings, database, callbacks.outbox, users),
+        keeping_audit_log(database, settings.audit_retention_days),
         open_cancelling(settings.cache_url, database, callbacks.outbox) as canceller,
         tracking(tracked := TrackingStore(database, callbacks.outbox), broker, limit=limit),
         open_dead_letters(
             database, broker, dispatcher, callbacks.outbox, checks, limit=limit
         ) as dead_letters,
         open_schedules(
-            database, dispatcher, checks, grace=timedelta(seconds=settings.schedule_grace_seconds)
+            database,
+            acceptance := Acceptance(store, dispatcher, checks),
+            checks,
+            limits,
+            grace=timedelta(seconds=settings.schedule_grace_seconds),
         ) as schedules,
     ):
-        acceptance = Acceptance(store, dispatcher, checks)
+        dry_runs = DryRuns(acceptance, store, ExplainingStore(database), channels)
         yield {
             **dead_letters,
             **schedules,
             "acceptance": acceptance,
-            "dry_runs": DryRuns(acceptance, store, ExplainingStore(database), channels),
+            "sending": Sending(acceptance, dry_runs),
+            "dry_batches": DryBatches(dry_runs),
             "callbacks": callbacks,
             "canceller": canceller,
             "engagements": Engagements(tracked, [settings.service_secret]),

@@ -48,6 +48,7 @@ class RequestChecks:
             )
         if request.expires_at is not None and request.expires_at <= now():
             raise _unprocessable("already_expired", "$.expires_at", "This moment has passed")
+        _check_business_key(request)
         check_channels(request)
         await self._check_user(request.user_id)
         try:
@@ -106,6 +107,15 @@ class RequestChecks:
         if contact is None:
             raise _unknown_user(user_id)
         self._known_users[user_id] = True
+
+
+def _check_business_key(request: NewNotification) -> None:
+    if request.dedupe_seconds is not None and request.dedupe_key is None:
+        words = (
+            "`dedupe_seconds` says how long a `dedupe_key` holds, and there is none:"
+            " give a `dedupe_key`, or leave `dedupe_seconds` out"
+        )
+        raise _unprocessable("invalid_request", "$.dedupe_seconds", words)
 
 
 def _check_forms(request: NewNotification, template: CompiledTemplate) -> None:

@@ -39,10 +39,13 @@ class ReadingStore:
         return _notification(row, _timeline(row, events))
 
     async def page(
-        self, wanted: NotificationFilter, *, before: UUID | None, limit: int
+        self, wanted: NotificationFilter, *, before: UUID | None, limit: int, only_tests: bool
     ) -> list[Notification]:
-        """The notifications of a filter, newest first, without timelines."""
-        where, values = conditions(wanted, before=before)
+        """The notifications of a filter, newest first, without timelines.
+
+        `only_tests`: those sent with test keys.
+        """
+        where, values = conditions(wanted, before=before, only_tests=only_tests)
         statement = f"{_READ} where {where} order by id desc limit {limit:d}"
         async with (
             self._database.connection() as connection,

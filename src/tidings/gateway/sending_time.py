@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from tidings.contracts.notifications import NewNotification
 from tidings.kit.errors import FieldFault, Unprocessable
 from tidings.kit.ids import now
+from tidings.kit.moments import written
 from tidings.kit.wall_clock import moment_of
 
 LONGEST_AHEAD = timedelta(days=366)
@@ -34,7 +35,7 @@ async def sending_time(
     if moment > now() + LONGEST_AHEAD:
         raise too_far_ahead(field)
     if request.expires_at is not None and request.expires_at <= moment:
-        words = f"It would expire before it is sent, at {moment:%Y-%m-%dT%H:%M:%SZ}"
+        words = f"It would expire before it is sent, at {written(moment)}"
         raise _unfit("expires_before_sending", "$.expires_at", words)
     return moment.astimezone(UTC)
 

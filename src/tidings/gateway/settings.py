@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from tidings.client.settings import TemplatesUrl, UsersUrl
 from tidings.contracts.queues import RETRY_DELAYS, RetryDelays
+from tidings.kit.audit.keeping import AuditRetentionDays
 from tidings.kit.settings import BrokerUrl, HttpSettings
 
 
@@ -119,6 +120,18 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=720, description="how long a used idempotency key is remembered", examples=["24"]),
     ] = 24
+    idempotency_lease_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3600,
+            description=(
+                "how long after its gateway died a write with an idempotency key is in progress; longer than"
+                " PostgreSQL may be away"
+            ),
+            examples=["30"],
+        ),
+    ] = 30.0
     schedule_grace_seconds: Annotated[
         float,
         Meta(
@@ -183,6 +196,7 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["30"],
         ),
     ] = 0
+    audit_retention_days: AuditRetentionDays = 0
     erasure_seconds: Annotated[
         float,
         Meta(

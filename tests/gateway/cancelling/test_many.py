@@ -1,6 +1,6 @@
 """Cancelling many: those of some request ids, of a group, or of a schedule."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -8,8 +8,9 @@ import pytest
 
 from gateway.cancelling.conftest import Desk, in_a_while
 from gateway.conftest import NewBody
+from gateway.keys import add_key
 from support.world import World, fresh_address
-from tidings.contracts.cancels import MAX_CANCELS
+from tidings.contracts.cancels import MAX_CANCELS, MAX_LEFT
 from tidings.contracts.codes import Status
 from tidings.delivery.ledger import Ledger
 
@@ -81,6 +82,64 @@ async def test_a_schedule_goes_on_where_it_stopped(desk: Desk, admin: asyncpg.Co
     counts = [(one["cancelled"], one["left"], len(one["items"])) for one in (first, second, third)]
     assert counts == [(MAX_CANCELS, 3, MAX_CANCELS), (3, 0, 3), (0, 0, 0)]
     assert (await desk.read(model))["status"] == Status.SCHEDULED
+
+
+async def copy(
+    admin: asyncpg.Connection, model: UUID, count: int, *, request_id: str, status: Status
+) -> None:
+    """Put so many notifications beside one, all of one name."""
+    columns = await admin.fetchval(
+        """
+        select string_agg(quote_ident(attname), ', ') from pg_attribute
+        where attrelid = 'notifications'::regclass and attnum > 0 and not attisdropped
+          and attname not in ('id', 'request_id', 'status')
+        """
+    )
+    statement = f"""
+        insert into notifications (id, request_id, status, {columns})
+        select gen_random_uuid(), $2, $3, {columns} from notifications, generate_series(1, $4) where id = $1
+    """  # noqa: S608 - the columns that the table has
+    await admin.execute(statement, model, request_id, status, count)
+
+
+async def test_what_waits_comes_before_what_is_settled(desk: Desk, admin: asyncpg.Connection) -> None:
+    """Of a name that thousands have, those that wait are cancelled, and settled ones fill the answer."""
+    name = f"many-{uuid4()}"
+    waiting = [await desk.send(request_id=name, send_at=in_a_while())]
+    await copy(admin, waiting[0], 2 * MAX_CANCELS, request_id=name, status=Status.DELIVERED)
+    answer = await desk.cancel_many(request_ids=[name])
+    assert (answer["cancelled"], answer["refused"], answer["left"]) == (1, MAX_CANCELS - 1, 0)
+    assert answer["items"][0]["id"] == str(waiting[0])
+    assert answer["unknown"] == []
+
+
+async def test_what_is_left_is_counted_so_far(desk: Desk, admin: asyncpg.Connection) -> None:
+    """However many wait, a call is bounded: `left` says 10,000 for whatever is more."""
+    name = f"many-{uuid4()}"
+    model = await desk.send(send_at=in_a_while())
+    await copy(admin, model, MAX_CANCELS + MAX_LEFT + 3, request_id=name, status=Status.SCHEDULED)
+    first = await desk.cancel_many(request_ids=[name])
+    assert (first["cancelled"], first["left"]) == (MAX_CANCELS, MAX_LEFT)
+    await admin.execute("delete from notifications where request_id = $1", name)
+
+
+async def test_names_belong_to_the_key(desk: Desk, admin: asyncpg.Connection) -> None:
+    """A key cancels by name what it sent itself; with the scope `*` what everyone sent."""
+    name = f"many-{uuid4()}"
+    other = {"Authorization": f"Bearer {await add_key(admin, 'notifications:write')}"}
+    body = desk.new_body(request_id=name, send_at=in_a_while())
+    theirs = (await desk.http.post("/v1/notifications", json=body, headers=other)).json()["id"]
+    mine = await desk.send(request_id=name, send_at=in_a_while())
+    ask = {"request_ids": [name]}
+    answer = (await desk.http.post("/v1/notifications/cancel", json=ask, headers=other)).json()
+    assert [item["id"] for item in answer["items"]] == [theirs]
+    assert (await desk.read(mine))["status"] == Status.SCHEDULED
+    everyone = await desk.cancel_many(**ask)
+    assert {item["id"] for item in everyone["items"]} == {theirs, str(mine)}
+    unknown = await desk.http.post(
+        "/v1/notifications/cancel", json={"request_ids": [str(uuid4()), name]}, headers=other
+    )
+    assert len(unknown.json()["unknown"]) == 1
 
 
 async def test_without_redis(gateway: httpx.AsyncClient, new_body: NewBody) -> None:

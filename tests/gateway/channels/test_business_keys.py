@@ -103,6 +103,18 @@ async def test_the_window_is_as_long_as_asked(
         assert window == expected
 
 
+async def test_a_window_needs_a_key(gateway: httpx.AsyncClient, new_body: NewBody) -> None:
+    """`dedupe_seconds` alone would do nothing, so it is refused, and null takes a batch's default away."""
+    answer = await gateway.post("/v1/notifications", json=new_body(dedupe_seconds=60))
+    assert_problem(answer, 422, "invalid_request", "$.dedupe_seconds")
+    assert "give a `dedupe_key`" in answer.json()["detail"]
+    items = [new_body(), new_body() | {"dedupe_seconds": None}, new_body(dedupe_key=str(new_id()))]
+    batch = {"defaults": {"dedupe_seconds": 60}, "notifications": items}
+    told = (await gateway.post("/v1/notifications/batch", json=batch)).json()["items"]
+    assert [item.get("problem", {}).get("code") for item in told] == ["invalid_request", None, None]
+    assert told[0]["problem"]["detail"] == answer.json()["detail"]
+
+
 async def test_many_at_once_through_two_gateways(
     gateway: httpx.AsyncClient, second_gateway: httpx.AsyncClient, keyed: NewBody, admin: asyncpg.Connection
 ) -> None:

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.conftest import TEST_API_KEY, NewBody
+from gateway.conftest import NewBody
 from gateway.dead_letters.letters import Letters
 from gateway.queues import taking
 from support.polling import eventually
@@ -100,16 +100,6 @@ async def test_what_would_fail_again_is_refused(letters: Letters) -> None:
     (letter,) = await letters.die(variables={})
     refused = await letters.replay(letter)
     assert (refused.status_code, refused.json()["code"]) == (422, "missing_variable")
-
-
-async def test_a_test_key_replays_into_the_sandbox(letters: Letters) -> None:
-    """What a test key replays reaches no real provider, whoever sent the original."""
-    (letter,) = await letters.die()
-    headers = {"Authorization": f"Bearer {TEST_API_KEY}"}
-    path = f"/v1/dead-letters/{letter['id']}/replay"
-    assert (await letters.gateway.post(path, json={}, headers=headers)).is_success
-    (replay,) = await letters.notifications()
-    assert replay["sandbox"]
 
 
 @pytest.mark.parametrize("files", [1, 3])

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import httpx
@@ -14,6 +16,7 @@ from support.answering import Answering, answering, http
 from support.polling import eventually
 from support.servers import free_port
 from support.serving import service_process
+from support.world import World
 from tidings.gateway.settings import GatewaySettings
 
 PERSON = {"name": "Ada"}
@@ -25,10 +28,106 @@ def was_asked(users: Answering) -> bool:
 
 
 async def end_lease(admin: asyncpg.Connection, key: str) -> None:
-    """Let the 30 seconds pass."""
-    await admin.execute(
-        "update kept_answers set leased_until = leased_until - interval '30 seconds' where key = $1", key
+    """Let its time pass."""
+    await admin.execute("update kept_answers set leased_until = now() where key = $1", key)
+
+
+async def leased(admin: asyncpg.Connection, key: str) -> bool:
+    """Whether somebody is known to be at work for the key."""
+    return bool(await admin.fetchval("select leased_until > now() from kept_answers where key = $1", key))
+
+
+async def cut_off(admin: asyncpg.Connection) -> bool:
+    """End the connection of whoever waits to renew a key; whether somebody did."""
+    return bool(
+        await admin.fetch(
+            """
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where wait_event_type = 'Lock' and query like '%update kept_answers k set leased_until%'
+            """
+        )
     )
+
+
+@asynccontextmanager
+async def held_back(database_url: str, key: str) -> AsyncIterator[None]:
+    """For as long as the block runs, nobody can write what is known of the key."""
+    other = await asyncpg.connect(database_url, server_settings={"search_path": "gateway"})
+    try:
+        async with other.transaction():
+            await other.execute("select from kept_answers where key = $1 for update", key)
+            yield
+    finally:
+        await other.close()
+
+
+async def test_a_long_one_keeps_its_key(
+    write: Write,
+    open_gateway: OpenGateway,
+    gateway: httpx.AsyncClient,
+    new_key: str,
+    admin: asyncpg.Connection,
+) -> None:
+    """Work that outlasts a lease stays the only one: the others hear that it runs, and then its answer."""
+    done = http(201, '{"id": "long"}', Content_Type="application/json")
+    async with (
+        answering(done) as slow,
+        open_gateway(users_url=slow.url, idempotency_lease_seconds=4) as first,
+    ):
+        slow.speak.clear()
+        running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
+        await eventually(lambda: was_asked(slow))
+        await end_lease(admin, new_key)
+        await eventually(lambda: leased(admin, new_key))
+        meanwhile = [await write(new_key, "/v1/users", json=PERSON, through=one) for one in (first, gateway)]
+        slow.speak.set()
+        answer = await running
+        again = await write(new_key, "/v1/users", json=PERSON)
+    assert {told(one) for one in meanwhile} == {(409, "idempotency_in_progress")}
+    assert (answer.status_code, is_replay(answer)) == (201, False)
+    assert (again.content, is_replay(again)) == (answer.content, True)
+    assert sum(request.startswith(b"POST /users ") for request in slow.requests) == 1
+
+
+async def test_a_database_that_is_away_stops_no_work(
+    write: Write, open_gateway: OpenGateway, new_key: str, world: World, admin: asyncpg.Connection
+) -> None:
+    """While its key cannot be renewed the work goes on, and its answer is kept once that is possible."""
+    done = http(201, '{"id": "kept"}', Content_Type="application/json")
+    async with (
+        answering(done) as slow,
+        open_gateway(users_url=slow.url, idempotency_lease_seconds=1) as first,
+    ):
+        slow.speak.clear()
+        running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
+        await eventually(lambda: was_asked(slow))
+        async with held_back(world.database_url, new_key):
+            await eventually(lambda: cut_off(admin))
+        slow.speak.set()
+        answer = await running
+        again = await write(new_key, "/v1/users", json=PERSON)
+    assert (answer.status_code, is_replay(answer)) == (201, False)
+    assert (again.content, is_replay(again)) == (answer.content, True)
+
+
+async def test_a_lost_key_is_left_to_its_new_holder(
+    write: Write, open_gateway: OpenGateway, new_key: str, admin: asyncpg.Connection
+) -> None:
+    """Who lost the key all the same answers its own caller, and neither renews nor answers for the other."""
+    async with (
+        answering(http(201, '{"id": "late"}', Content_Type="application/json")) as slow,
+        open_gateway(users_url=slow.url, idempotency_lease_seconds=3600) as first,
+    ):
+        slow.speak.clear()
+        running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
+        await eventually(lambda: was_asked(slow))
+        await end_lease(admin, new_key)
+        second = await write(new_key, "/v1/users", json=PERSON)
+        slow.speak.set()
+        late = await running
+        again = await write(new_key, "/v1/users", json=PERSON)
+    assert (second.status_code, late.status_code) == (201, 201)
+    assert (again.content, is_replay(again)) == (second.content, True)
 
 
 async def test_while_the_first_is_running(

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.conftest import API_KEY, NewBody
+from gateway.conftest import API_KEY, TEST_API_KEY, NewBody
 from support.servers import free_port
 from support.serving import serving
 from support.world import World
@@ -131,6 +131,13 @@ async def follow(settings: GatewaySettings) -> AsyncIterator[Follow]:
     """Opens streams of a gateway that is not the one which takes the requests."""
     async with open_app(settings) as app, serving(app, free_port()) as url:
         yield reader_of(url)
+
+
+@pytest.fixture
+async def follow_tests(settings: GatewaySettings) -> AsyncIterator[Follow]:
+    """Opens streams with the test key."""
+    async with open_app(settings) as app, serving(app, free_port()) as url:
+        yield reader_of(url, TEST_API_KEY)
 
 
 @pytest.fixture

@@ -46,6 +46,20 @@ async def test_what_a_filter_asks_for(follow: Follow, workers: Workers, person: 
         assert told(await push.take(1)) == [("suppressed", 1)]
 
 
+async def test_what_a_test_key_may_follow(
+    follow_tests: Follow, workers: Workers, trying: httpx.AsyncClient, person: str
+) -> None:
+    """A test key's stream has the steps of what was sent with test keys, marked as such, and no others."""
+    live = await workers.accept(user_id=person)
+    test = await Workers(trying, workers.broker, workers.new_body).accept(user_id=person)
+    async with follow_tests(FEED, user_id=person) as reader:
+        await reader.next()
+        await workers.report([step(live, Status.SENT), step(test, Status.SENT)])
+        event = await reader.next()
+        assert event is not None
+        assert (event.data["notification_id"], event.data["sandbox"]) == (str(test), True)
+
+
 async def test_every_stream_has_the_same(follow: Follow, workers: Workers, person: str) -> None:
     """What many reports bring at once comes to each stream once, in the same order, with the same ids."""
     ids = [await workers.accept(user_id=person) for _ in range(20)]

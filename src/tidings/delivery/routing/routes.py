@@ -16,6 +16,7 @@ from tidings.delivery.providers_file import Providers
 from tidings.delivery.routing.breaker import Breaker, State, Turn
 from tidings.delivery.routing.budget import Budget, Budgets
 from tidings.kit.ids import now
+from tidings.kit.moments import written
 
 SHORTEST_HOLD = 1.0
 WORDS_CHARS = 300
@@ -63,7 +64,7 @@ class Route(Generic[Content, Target]):
         return f"{self.provider.name}: {self.reason} {self._until()}"
 
     def _until(self) -> str:
-        return f"until {now() + timedelta(seconds=self.wait()):%Y-%m-%d %H:%M:%S}Z"
+        return f"until {written(now() + timedelta(seconds=self.wait()))}"
 
     async def admit(self, patience: float) -> Turn | None:
         """A turn, after at most `patience` seconds of waiting for the budget; None when there is none."""

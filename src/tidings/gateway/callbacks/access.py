@@ -1,16 +1,12 @@
-"""Whose endpoint a caller may see: their own, and with the scope `*` everyone's."""
+"""The endpoint that a caller may see and change."""
 
 from uuid import UUID
 
 from tidings.contracts.callbacks import CallbackEndpoint
 from tidings.gateway.callbacks.store import EndpointStore
-from tidings.kit.auth import EVERYTHING, Principal
+from tidings.gateway.reach import owner_for
+from tidings.kit.auth import Principal
 from tidings.kit.errors import NotFound
-
-
-def owner_for(principal: Principal) -> str | None:
-    """Whose endpoints they may see; None is everyone's."""
-    return None if principal.may(EVERYTHING) else principal.owner
 
 
 async def found_for(principal: Principal, store: EndpointStore, endpoint_id: str) -> CallbackEndpoint:

@@ -18,12 +18,13 @@ from tidings.contracts.callbacks import (
     NewCallbackEndpoint,
 )
 from tidings.gateway.callbacks import examples
-from tidings.gateway.callbacks.access import endpoint_of, found_for, owner_for, unknown
+from tidings.gateway.callbacks.access import endpoint_of, found_for, unknown
 from tidings.gateway.callbacks.addresses import check_address
 from tidings.gateway.callbacks.delivery_api import DELIVERY_ROUTES
 from tidings.gateway.callbacks.running import Callbacks
 from tidings.gateway.callbacks.signing import new_secret
 from tidings.gateway.callbacks.store import MOST_ENDPOINTS
+from tidings.gateway.reach import owner_for
 from tidings.kit.auth import Principal, requires
 from tidings.kit.cursors import position_of
 from tidings.kit.errors import Conflict

@@ -22,6 +22,7 @@ from tidings.gateway.callbacks.store import secrets_of, stop
 from tidings.kit.audit.store import record as record_audit
 from tidings.kit.database import Connection, Database
 from tidings.kit.ids import now
+from tidings.kit.moments import written
 
 BATCH_SECONDS = 10.0
 """No caller waits for it."""
@@ -132,9 +133,7 @@ class DeliveryStore:
         if any(one.gone for one in failed):
             await _stop(connection, endpoint_id, EndpointStatus.DISABLED, "It answered 410 Gone")
         elif since is not None and moment - since >= policy.suspend_after:
-            because = (
-                f"Every attempt since {since:%Y-%m-%d %H:%M} UTC failed; the last: {failed[-1].attempt.error}"
-            )
+            because = f"Every attempt since {written(since)} failed; the last: {failed[-1].attempt.error}"
             await _stop(connection, endpoint_id, EndpointStatus.SUSPENDED, because)
 
     async def page(

@@ -19,6 +19,7 @@ from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 
 Cancelling = NamedDependency[Canceller]
+Caller = Request[Principal, None, State]
 _WAYS = ("group_id", "schedule_id", "request_ids")
 
 
@@ -40,6 +41,7 @@ _WAYS = ("group_id", "schedule_id", "request_ids")
 )
 async def cancel(
     notification_id: FromPath[str],
+    request: Caller,
     canceller: Cancelling,
     reading: NamedDependency[ReadingStore],
     data: JSONBody[NewCancel | None] = None,
@@ -52,7 +54,7 @@ async def cancel(
         known_id = UUID(notification_id)
     except ValueError as error:
         raise _unknown(notification_id) from error
-    await canceller.cancel(known_id, data.reason if data else None)
+    await canceller.cancel(known_id, data.reason if data else None, request.user)
     found = await reading.notification(known_id)
     if found is None:  # deleted at this very moment
         raise _unknown(notification_id)
@@ -73,18 +75,17 @@ async def cancel(
         }
     ),
 )
-async def cancel_many(
-    data: JSONBody[NewCancels], request: Request[Principal, None, State], canceller: Cancelling
-) -> CancelAnswer:
+async def cancel_many(data: JSONBody[NewCancels], request: Caller, canceller: Cancelling) -> CancelAnswer:
     """Those of one group, of one schedule, or of `request_ids`: each is cancelled or refused for itself.
 
-    Of a schedule only those that wait are meant. While `left` is above 0, ask again.
+    `request_ids` are those of this API key; with the scope `*` everyone's. Of a schedule only those that
+    wait are meant. While `left` is above 0, ask again.
     """
     if sum(getattr(data, way) is not None for way in _WAYS) != 1:
         words = "Give exactly one of `group_id`, `schedule_id` and `request_ids`"
         fault = FieldFault(field="$", message=words)
         raise Unprocessable(f"The request does not fit: {words}", code="invalid_request", errors=[fault])
-    return await canceller.cancel_many(data, actor=request.user.owner)
+    return await canceller.cancel_many(data, request.user)
 
 
 CANCEL_ROUTES: list[ControllerRouterHandler] = [cancel, cancel_many]

@@ -16,6 +16,7 @@ from tidings.contracts.codes import Status
 from tidings.gateway.callbacks.outbox import CallbackOutbox
 from tidings.gateway.cancelling.ledger import CancelLedger
 from tidings.gateway.cancelling.store import CancelStore, Standing, Terms
+from tidings.kit.auth import Principal
 from tidings.kit.cache import open_redis
 from tidings.kit.database import Database
 from tidings.kit.errors import Conflict, NotFound, ProblemError, Unavailable
@@ -30,29 +31,30 @@ class Canceller:
         self._store = store
         self._ledger = ledger
 
-    async def cancel(self, notification_id: UUID, reason: str | None) -> None:
+    async def cancel(self, notification_id: UUID, reason: str | None, caller: Principal) -> None:
         """Cancel one; once this returns it is never sent. Repeating it is harmless.
 
         Raises:
-            NotFound: there is no such notification.
+            NotFound: there is no such notification, or not for a test key.
             Conflict: a worker has begun to send it, or it is settled.
             Unavailable: PostgreSQL or Redis does not answer, so it may still be sent.
         """
-        decided = await self._decide([notification_id], Terms(reason))
+        decided = await self._decide([notification_id], Terms(reason, caller.sandbox))
         if not decided:
             raise NotFound(f"There is no notification {notification_id}", code="unknown_notification")
         ((_, problem),) = decided
         if problem is not None:
             raise problem
 
-    async def cancel_many(self, wanted: NewCancels, *, actor: str) -> CancelAnswer:
+    async def cancel_many(self, wanted: NewCancels, caller: Principal) -> CancelAnswer:
         """Cancel up to 1,000 of those that are meant, each for itself.
 
         Raises:
             Unavailable: PostgreSQL does not answer.
         """
-        found = await self._store.select(wanted)
-        decided = await self._decide(found.ids, Terms(wanted.reason, actor, _subject(wanted)))
+        found = await self._store.select(wanted, caller)
+        terms = Terms(wanted.reason, caller.sandbox, caller.owner, _subject(wanted))
+        decided = await self._decide(found.ids, terms)
         items = [_item(standing, problem) for standing, problem in decided]
         refused = sum(item.problem is not None for item in items)
         return CancelAnswer(

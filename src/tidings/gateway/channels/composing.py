@@ -11,6 +11,7 @@ from tidings.contracts.notifications import Fallback, NewNotification
 from tidings.gateway.channels.naming import has_others, sibling_id
 from tidings.gateway.store import NewRow, Submission
 from tidings.kit.errors import FieldFault, Unprocessable
+from tidings.kit.moments import written
 
 
 def with_others(first: Submission, request: NewNotification, email: EmailParts | None) -> Submission:
@@ -56,7 +57,7 @@ def _fallback(first: Submission, number: int, wanted: Fallback, email: EmailPart
     due = (first.send_at or message.accepted_at) + timedelta(seconds=wanted.after_seconds)
     if message.expires_at is not None and message.expires_at <= due:
         words = (
-            f"It expires before its fallback is due, which is at {due:%Y-%m-%dT%H:%M:%SZ}. "
+            f"It expires before its fallback is due, which is at {written(due)}. "
             "Let it expire later, or take fewer `after_seconds`"
         )
         fault = FieldFault(field="$.fallback.after_seconds", message=words)

@@ -11,6 +11,7 @@ from tidings.contracts.scopes import Scope
 from tidings.gateway.credentials.signing import SigningKeys
 from tidings.gateway.credentials.tokens import TokenExchange
 from tidings.kit.auth import Principal, authenticated, requires
+from tidings.kit.errors import Forbidden
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
 
@@ -62,13 +63,19 @@ async def exchange(
     tags=TAGS,
     summary="Sign access tokens with a new key",
     operation_class=example_of(answer=KEY),
-    responses=refusals({503: UNAVAILABLE}),
+    responses=refusals(
+        {403: "`cannot_grant`: tokens of live keys are signed with them too", 503: UNAVAILABLE}
+    ),
 )
 async def rotate_keys(request: Caller, signing_keys: Keys) -> VerificationKey:
     """Happens by itself every 30 days. Tokens signed before stay good until they expire.
 
     Other gateways sign with the new key within a minute.
     """
+    if request.user.sandbox:
+        raise Forbidden(
+            "A test key cannot rotate what tokens of live keys are signed with", code="cannot_grant"
+        )
     return await signing_keys.rotate(request.user.owner)
 
 

@@ -75,44 +75,60 @@ class ErasureStore:
                 return None
             names = _names(row["user_id"])
             await end_for_erased(connection, names, actor=ACTOR)
-            cancelled = await self._cancel(connection, names)
-            redacted = await _redact_settled(connection, names)
-            letters = await _redact_letters(connection, names)
-            whole = max(cancelled, redacted, letters) < BATCH
-            first = whole and row["applied_at"] is None
-            applied = Applied(row["user_id"], cancelled, redacted, whole, first)
+            await connection.execute(_REPLAY_JOBS, names, ERASED)
+            chosen = await _choose(connection, names)
+            scheduled, settled = await _lock(connection, chosen)
+            await self._cancel(connection, scheduled)
+            redacted = [*settled, *scheduled]
+            await redact(connection, redacted, erased=True)
+            # Also those that came in after their notifications had been redacted.
+            letters = await connection.fetch(_LETTERS, chosen.letters, names)
+            await redact_letters(connection, letters, erased=True)
+            first = chosen.whole and row["applied_at"] is None
+            applied = Applied(row["user_id"], len(scheduled), len(redacted), chosen.whole, first)
             await _note(connection, row, names, applied, unsettled_after)
         self._outbox.announce()
         return applied
 
-    async def _cancel(self, connection: Connection, names: Sequence[str]) -> int:
-        rows = await connection.fetch(_SCHEDULED, names, BATCH)
-        if rows:
-            moment = now()
-            span = span_of(row["id"] for row in rows)
-            await connection.execute(_CANCEL, *span, moment, Reason.USER_ERASED)
-            moves = [
-                StatusEvent(
-                    notification_id=one, status=Status.CANCELLED, at=moment, reason=Reason.USER_ERASED
-                )
-                for one in span.ids
-            ]
-            await self._outbox.record(connection, moves=moves)
-        return len(rows)
+    async def _cancel(self, connection: Connection, ids: Sequence[UUID]) -> None:
+        if not ids:
+            return
+        moment = now()
+        await connection.execute(_CANCEL, *span_of(ids), moment, Reason.USER_ERASED)
+        moves = [
+            StatusEvent(notification_id=one, status=Status.CANCELLED, at=moment, reason=Reason.USER_ERASED)
+            for one in ids
+        ]
+        await self._outbox.record(connection, moves=moves)
 
 
-async def _redact_settled(connection: Connection, names: Sequence[str]) -> int:
-    rows = await connection.fetch(_SETTLED_ONES, names, SETTLED, BATCH)
-    await redact(connection, [row["id"] for row in rows], erased=True)
-    return len(rows)
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What of a person is dealt with in one go, chosen without a lock."""
+
+    scheduled: list[UUID]
+    settled: list[UUID]
+    letters: list[UUID]
+
+    @property
+    def whole(self) -> bool:
+        return all(len(ids) < BATCH for ids in (self.scheduled, self.settled, self.letters))
 
 
-async def _redact_letters(connection: Connection, names: Sequence[str]) -> int:
-    """Also those that came in after their notifications had been redacted."""
-    letters = await connection.fetch(_LETTERS, names, BATCH)
-    await redact_letters(connection, letters, erased=True)
-    await connection.execute(_REPLAY_JOBS, names, ERASED)
-    return len(letters)
+async def _choose(connection: Connection, names: Sequence[str]) -> _Chosen:
+    scheduled = await connection.fetch(_SCHEDULED, names, BATCH)
+    settled = await connection.fetch(_SETTLED_ONES, names, SETTLED, BATCH)
+    letters = await connection.fetch(_LETTER_IDS, names, BATCH)
+    return _Chosen(*([row["id"] for row in rows] for rows in (scheduled, settled, letters)))
+
+
+async def _lock(connection: Connection, chosen: _Chosen) -> tuple[list[UUID], list[UUID]]:
+    """Lock it all, each table at once and in the order of ids; what is still scheduled, and what settled."""
+    span = span_of([*chosen.scheduled, *chosen.settled])
+    rows = await connection.fetch(_LOCK, *span, SETTLED)
+    await connection.execute(_LOCK_LETTERS, chosen.letters, span.ids)
+    scheduled = [row["id"] for row in rows if row["untouched"]]
+    return scheduled, [row["id"] for row in rows if row["settled"]]
 
 
 async def _note(
@@ -166,7 +182,7 @@ order by look_again_at limit 1 for update skip locked
 _SCHEDULED = """
 select id from notifications
 where user_id = any($1::text[]) and status = 'scheduled' and dispatch_at = send_at
-order by id limit $2 for update
+order by id limit $2
 """
 _CANCEL = """
 with cancelled as (
@@ -180,12 +196,20 @@ on conflict do nothing
 """
 _SETTLED_ONES = """
 select id from notifications where user_id = any($1::text[]) and status = any($2::text[])
-order by id limit $3 for update
+order by id limit $3
 """
-_LETTERS = """
-select id, body from dead_letters where user_id = any($1::text[])
-order by id limit $2 for update
+_LETTER_IDS = "select id from dead_letters where user_id = any($1::text[]) order by id limit $2"
+# One order for all who lock several, so that no two can wait for one another: replay jobs, notifications,
+# dead letters, and within each table by id.
+_LOCK = """
+select id, status = 'scheduled' and dispatch_at = send_at as untouched, status = any($4::text[]) as settled
+from notifications where id = any($1::uuid[]) and id between $2 and $3 order by id for update
 """
+_LOCK_LETTERS = """
+select from dead_letters where id = any($1::uuid[]) or notification_id = any($2::uuid[])
+order by id for update
+"""
+_LETTERS = "select id, body from dead_letters where id = any($1::uuid[]) and user_id = any($2::text[])"
 _REPLAY_JOBS = """
 update replay_jobs set filter = jsonb_set(filter, '{user_id}', to_jsonb($2::text))
 where filter ->> 'user_id' = any($1::text[])

@@ -121,6 +121,7 @@ class Keeper:
             ("dead_letters", self._retention.remove_dead_letters, BATCH),
             ("attachments", self._retention.remove_attachments, FILES_BATCH),
             ("replay_jobs", self._retention.remove_replay_jobs, BATCH),
+            ("schedules", self._retention.remove_schedules, BATCH),
         ):
             await _to_the_end(REMOVED.labels(what), remove, oldest, size)
         return done

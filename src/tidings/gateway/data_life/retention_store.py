@@ -51,6 +51,10 @@ class RetentionStore:
         """Delete what is known of replays that ended before."""
         return await self._remove(_REPLAY_JOBS, older_than, limit)
 
+    async def remove_schedules(self, older_than: datetime, *, limit: int) -> int:
+        """Delete schedules that ended before."""
+        return await self._remove(_SCHEDULES, older_than, limit)
+
     async def _remove(self, statement: str, older_than: UUID | datetime, limit: int) -> int:
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
             return len(await connection.fetch(statement, older_than, limit))
@@ -90,6 +94,13 @@ returning 1
 _REPLAY_JOBS = """
 delete from replay_jobs where id in (
     select id from replay_jobs where finished_at < $1 limit $2 for update skip locked
+)
+returning 1
+"""
+# Nothing changes one that has ended, but erasing its recipient, once.
+_SCHEDULES = """
+delete from schedules where id in (
+    select id from schedules where status = 'ended' and updated_at < $1 limit $2 for update skip locked
 )
 returning 1
 """

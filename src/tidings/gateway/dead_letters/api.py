@@ -63,10 +63,12 @@ Everything = Annotated[bool, QueryParameter(description="without any filter: all
     ),
 )
 async def list_dead_letters(
-    wanted: Wanted, dead_letters: Letters, cursor: Cursor = None, limit: Limit = 50
+    wanted: Wanted, request: Caller, dead_letters: Letters, cursor: Cursor = None, limit: Limit = 50
 ) -> DeadLetters:
     """Those to which every filter given applies."""
-    found = await dead_letters.page(wanted, before=position_of(cursor), limit=limit + 1)
+    found = await dead_letters.page(
+        wanted, before=position_of(cursor), limit=limit + 1, only_tests=request.user.sandbox
+    )
     more = len(found) > limit
     return DeadLetters(dead_letters=found[:limit], next_cursor=str(found[limit - 1].id) if more else None)
 
@@ -80,9 +82,11 @@ async def list_dead_letters(
     operation_class=example_of(answer=examples.GROUPS),
     responses=refusals({422: INVALID, 503: "`database_unavailable`"}),
 )
-async def group_dead_letters(wanted: Wanted, dead_letters: Letters, limit: Limit = 50) -> DeadLetterGroups:
+async def group_dead_letters(
+    wanted: Wanted, request: Caller, dead_letters: Letters, limit: Limit = 50
+) -> DeadLetterGroups:
     """One group has one reason, provider and template, and one detail apart from ids, addresses and times."""
-    found = await dead_letters.groups(wanted, limit=limit + 1)
+    found = await dead_letters.groups(wanted, limit=limit + 1, only_tests=request.user.sandbox)
     return DeadLetterGroups(groups=found[:limit], more=len(found) > limit)
 
 
@@ -95,10 +99,10 @@ async def group_dead_letters(wanted: Wanted, dead_letters: Letters, limit: Limit
     responses=refusals({404: UNKNOWN, 503: "`database_unavailable`"}),
 )
 async def read_dead_letter(
-    letter_id: FromPath[str], dead_letter_reader: NamedDependency[DeadLetterReader]
+    letter_id: FromPath[str], request: Caller, dead_letter_reader: NamedDependency[DeadLetterReader]
 ) -> DeadLetterDetail:
     """Everything that is known of it. Edits stand beside the original message, which never changes."""
-    return await dead_letter_reader.read(letter_id_of(letter_id))
+    return await dead_letter_reader.read(letter_id_of(letter_id), only_tests=request.user.sandbox)
 
 
 @patch(
@@ -118,8 +122,8 @@ async def edit_dead_letter(
 ) -> DeadLetterDetail:
     """Edits are kept beside the original, and checked against user and template as a new request is."""
     key = letter_id_of(letter_id)
-    await reviser.revise(key, data, actor=request.user.owner)
-    return await dead_letter_reader.read(key)
+    await reviser.revise(key, data, request.user)
+    return await dead_letter_reader.read(key, only_tests=request.user.sandbox)
 
 
 @post(
@@ -177,7 +181,11 @@ async def discard_dead_letters(
             "Without a filter this would discard every dead letter; say so with everything=true",
             code="filter_required",
         )
-    return Discarded(discarded=await dead_letters.discard(wanted, actor=request.user.owner))
+    return Discarded(
+        discarded=await dead_letters.discard(
+            wanted, actor=request.user.owner, only_tests=request.user.sandbox
+        )
+    )
 
 
 ROUTES: list[ControllerRouterHandler] = [

@@ -23,13 +23,13 @@ class DeadLetterReader:
         self._letters = letters
         self._notifications = notifications
 
-    async def read(self, letter_id: UUID) -> DeadLetterDetail:
-        """A dead letter whole.
+    async def read(self, letter_id: UUID, *, only_tests: bool) -> DeadLetterDetail:
+        """A dead letter whole; with `only_tests` if its notification was sent with a test key.
 
         Raises:
             NotFound: `unknown_dead_letter`.
         """
-        letter = await found(self._letters, letter_id)
+        letter = await found(self._letters, letter_id, only_tests=only_tests)
         message = _message_in(letter)
         return DeadLetterDetail(
             **msgspec.structs.asdict(letter.summary),

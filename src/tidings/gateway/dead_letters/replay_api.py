@@ -14,6 +14,7 @@ from tidings.gateway.dead_letters.api import INVALID, READ, TAGS, WRITE, Caller
 from tidings.gateway.dead_letters.asking import job_id_of, unknown_job
 from tidings.gateway.dead_letters.replay_store import ReplayStore
 from tidings.gateway.dead_letters.working import ReplayWorker
+from tidings.kit.auth import Principal
 from tidings.kit.errors import Conflict
 from tidings.kit.examples import example_of
 from tidings.kit.problems import refusals
@@ -55,11 +56,11 @@ async def start_replays(
     a job replays each of its dead letters once at most.
     """
     if data.dry_run:
-        return Response(await replays.plan(data), status_code=200)
+        return Response(await replays.plan(data, sandbox=request.user.sandbox), status_code=200)
     job_id = await replays.start(data, actor=request.user.owner, sandbox=request.user.sandbox)
     replay_worker.wake()
     return Response(
-        await _job(replays, str(job_id)),
+        await _job(replays, str(job_id), request.user),
         status_code=202,
         headers={"Location": f"/v1/dead-letters/replays/{job_id}"},
     )
@@ -73,9 +74,9 @@ async def start_replays(
     operation_class=example_of(answer=examples.JOB),
     responses=refusals({404: UNKNOWN, 503: "`database_unavailable`"}),
 )
-async def read_replays(job_id: FromPath[str], replays: Replays) -> ReplayJob:
+async def read_replays(job_id: FromPath[str], request: Caller, replays: Replays) -> ReplayJob:
     """Counts of what was replayed, skipped (by reason), and remains."""
-    return await _job(replays, job_id)
+    return await _job(replays, job_id, request.user)
 
 
 @delete(
@@ -89,14 +90,14 @@ async def read_replays(job_id: FromPath[str], replays: Replays) -> ReplayJob:
 )
 async def cancel_replays(job_id: FromPath[str], request: Caller, replays: Replays) -> ReplayJob:
     """Stops it for good: once this is answered, it replays nothing more. What it has replayed stays so."""
-    job = await _job(replays, job_id)
+    job = await _job(replays, job_id, request.user)
     if not await replays.cancel(job.id, actor=request.user.owner):
         raise Conflict(f"The replay job {job_id} was over already", code="replay_over")
-    return await _job(replays, job_id)
+    return await _job(replays, job_id, request.user)
 
 
-async def _job(replays: ReplayStore, text: str) -> ReplayJob:
-    job = await replays.job(job_id_of(text))
+async def _job(replays: ReplayStore, text: str, caller: Principal) -> ReplayJob:
+    job = await replays.job(job_id_of(text), only_tests=caller.sandbox)
     if job is None:
         raise unknown_job(text)
     return job

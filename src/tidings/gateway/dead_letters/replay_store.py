@@ -78,9 +78,9 @@ class ReplayStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def plan(self, wanted: NewReplayJob) -> ReplayPlan:
-        """What a job would do now."""
-        where, values = conditions(wanted.filter, first=4)
+    async def plan(self, wanted: NewReplayJob, *, sandbox: bool) -> ReplayPlan:
+        """What a job would do now, also with a test key's reach (`sandbox`)."""
+        where, values = conditions(wanted.filter, only_tests=sandbox, first=4)
         statement = _PLAN.format(letters=LETTERS, where=where)
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
             rows = await connection.fetch(statement, wanted.again, wanted.skip_expired, ARRIVED, *values)
@@ -94,7 +94,7 @@ class ReplayStore:
     async def start(self, wanted: NewReplayJob, *, actor: str, sandbox: bool) -> UUID:
         """Begin a job with the dead letters that match now; returns its id."""
         job_id = new_id()
-        where, values = conditions(wanted.filter, first=2)
+        where, values = conditions(wanted.filter, only_tests=sandbox, first=2)
         terms = msgspec.to_builtins(wanted)
         async with self._database.transaction(limit=START_SECONDS) as connection:
             await connection.execute(
@@ -106,10 +106,10 @@ class ReplayStore:
             await audit(connection, actor, "replay_job.started", str(job_id), terms)
         return job_id
 
-    async def job(self, job_id: UUID) -> Job | None:
-        """A job and how far it has come."""
+    async def job(self, job_id: UUID, *, only_tests: bool) -> Job | None:
+        """A job and how far it has come; with `only_tests` if a test key began it."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            row = await connection.fetchrow(_READ_JOB, job_id)
+            row = await connection.fetchrow(_READ_JOB, job_id, only_tests)
             if row is None:
                 return None
             counted = await connection.fetch(_COUNT, job_id)
@@ -224,7 +224,8 @@ _MATCH = """
 insert into replay_items (job_id, dead_letter_id) select $1, id from {letters} where {where}
 """
 _READ_JOB = """
-select id, state, filter, rate, again, skip_expired, created_at, finished_at from replay_jobs where id = $1
+select id, state, filter, rate, again, skip_expired, created_at, finished_at from replay_jobs
+where id = $1 and (sandbox or not $2::boolean)
 """
 _COUNT = "select outcome, count(*) as count from replay_items where job_id = $1 group by outcome"
 _CANCEL = "update replay_jobs set state = $2, finished_at = $3 where id = $1 and state = $4 returning id"

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How dead letters are replayed, and for whom. `sandbox`: a test key asked for it."""
+    """How dead letters are replayed, and for whom. `sandbox`: a test key asked, which reaches no others."""
 
     actor: str
     sandbox: bool
@@ -60,7 +60,7 @@ class Replayer:
             Conflict: it was replayed or has arrived before, or it changes at this moment.
             Unprocessable: it has expired, or could not be delivered.
         """
-        letter = await found(self._letters, letter_id)
+        letter = await found(self._letters, letter_id, only_tests=terms.sandbox)
         replay = await self._prepared(letter, terms)
         if not await self._replays.commit(replay, actor=terms.actor):
             raise Conflict(
@@ -78,7 +78,7 @@ class Replayer:
                 again after a while.
         """
         terms = Terms(claimed.actor, claimed.sandbox, claimed.again, claimed.skip_expired)
-        kept = await self._letters.kept(claimed.letter_ids, limit=BATCH_SECONDS)
+        kept = await self._letters.kept(claimed.letter_ids, only_tests=claimed.sandbox, limit=BATCH_SECONDS)
         letters = {letter.summary.id: letter for letter in kept}
         outcomes = await asyncio.gather(*(self._outcome(one, terms) for one in letters.values()))
         skipped = {letter_id: DISCARDED for letter_id in claimed.letter_ids if letter_id not in letters}

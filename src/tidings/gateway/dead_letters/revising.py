@@ -13,6 +13,7 @@ from tidings.contracts.notifications import NewNotification
 from tidings.gateway.checking import RequestChecks
 from tidings.gateway.dead_letters.store import DeadLetterStore, KeptLetter
 from tidings.gateway.fingerprints import fingerprint_of
+from tidings.kit.auth import Principal
 from tidings.kit.errors import Conflict, NotFound, Unprocessable
 from tidings.kit.moments import storable_time
 
@@ -76,7 +77,7 @@ class Reviser:
         self._store = store
         self._checks = checks
 
-    async def revise(self, letter_id: UUID, patch: DeadLetterPatch, *, actor: str) -> None:
+    async def revise(self, letter_id: UUID, patch: DeadLetterPatch, caller: Principal) -> None:
         """Add changes to a dead letter's edits.
 
         Raises:
@@ -84,7 +85,7 @@ class Reviser:
             Conflict: it was edited or replayed meanwhile.
             Unprocessable: what it would say could not be delivered.
         """
-        letter = await found(self._store, letter_id)
+        letter = await found(self._store, letter_id, only_tests=caller.sandbox)
         edits = _patched(letter, patch)
         message = revised(replace(letter, edits=edits))
         # An expiry that has passed stands in the way of a replay, and not of mending the rest.
@@ -93,20 +94,20 @@ class Reviser:
         fingerprint_of(request, message.request_id)
         await self._checks.check(request, version=message.template_version)
         expires_at = letter.summary.expires_at if patch.expires_at is UNSET else new_expiry
-        if not await self._store.edit(letter, edits, expires_at, actor=actor):
+        if not await self._store.edit(letter, edits, expires_at, actor=caller.owner):
             raise Conflict(
                 f"The dead letter {letter_id} was edited or replayed by another. Read it again",
                 code="dead_letter_changed",
             )
 
 
-async def found(store: DeadLetterStore, letter_id: UUID) -> KeptLetter:
+async def found(store: DeadLetterStore, letter_id: UUID, *, only_tests: bool) -> KeptLetter:
     """A dead letter.
 
     Raises:
         NotFound: `unknown_dead_letter`.
     """
-    letters = await store.kept([letter_id])
+    letters = await store.kept([letter_id], only_tests=only_tests)
     if not letters:
         raise unknown_dead_letter(letter_id)
     return letters[0]

@@ -13,7 +13,7 @@ LETTERS = """
             md5(concat_ws(chr(31), reason, coalesce(provider, ''), coalesce(template_id, ''), cause)), 12
         ) as "group"
     from (
-        select d.*, n.owner, n.status,
+        select d.*, n.owner, n.status, coalesce((n.message ->> 'sandbox')::boolean, false) as sandbox,
             (select e.provider from events e
              where e.notification_id = d.notification_id and e.provider is not null
              order by e.attempt desc, e.at desc limit 1) as provider
@@ -35,14 +35,17 @@ _CONDITIONS = {
 }
 
 
-def conditions(wanted: DeadLetterFilter, *, first: int = 1) -> tuple[str, list[object]]:
+def conditions(wanted: DeadLetterFilter, *, only_tests: bool, first: int = 1) -> tuple[str, list[object]]:
     """The conditions of a filter, only those that are asked for, and their values from `$first` on.
+
+    `only_tests`: and only of notifications that were sent with test keys.
 
     Raises:
         Unprocessable: a time has no UTC offset, or PostgreSQL has no such time.
     """
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     texts = [_CONDITIONS[name].format(f"${number}") for number, name in enumerate(given, start=first)]
+    texts += ["sandbox"] if only_tests else []
     return " and ".join(["true", *texts]), [_value(name, value) for name, value in given.items()]
 
 

@@ -14,7 +14,7 @@ from tidings.contracts.dead_letters import DeadLetter, DeadLetterEdits, DeadLett
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
 from tidings.gateway.callbacks.outbox import CallbackOutbox
 from tidings.gateway.channels.deciding import First
-from tidings.gateway.channels.store import follow
+from tidings.gateway.channels.store import follow, with_fallbacks
 from tidings.gateway.dead_letters.selecting_store import LETTERS, conditions
 from tidings.kit.audit.store import record as audit
 from tidings.kit.database import USE_SECONDS, Database
@@ -58,7 +58,7 @@ class KeptLetter:
 
 
 class DeadLetterStore:
-    """Dead letters beside the notifications they were."""
+    """Dead letters beside the notifications they were. `only_tests`: of those sent with test keys."""
 
     def __init__(self, database: Database, outbox: CallbackOutbox) -> None:
         self._database = database
@@ -67,9 +67,11 @@ class DeadLetterStore:
     async def record(self, letters: Sequence[Letter]) -> None:
         """Keep letters, and settle what is unsettled of the unreported ones; repeating it is harmless."""
         settling = [(one.message.notification_id, one) for one in letters if one.unreported and one.message]
-        settling.sort(key=lambda pair: str(pair[0]))
+        # A letter that comes twice is waited for by its second; in one order nobody is waited for in turn.
+        ordered = sorted(letters, key=lambda one: one.fingerprint)
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
-            await connection.execute(_INSERT, *_columns(letters))
+            await connection.execute(_INSERT, *_columns(ordered))
+            await connection.fetch(_LOCK, *await with_fallbacks(connection, (one for one, _ in settling)))
             settled = await connection.fetch(
                 _SETTLE,
                 [notification_id for notification_id, _ in settling],
@@ -89,9 +91,11 @@ class DeadLetterStore:
             await self._outbox.record(connection, moves=moves)
         self._outbox.announce()
 
-    async def page(self, wanted: DeadLetterFilter, *, before: UUID | None, limit: int) -> list[DeadLetter]:
+    async def page(
+        self, wanted: DeadLetterFilter, *, before: UUID | None, limit: int, only_tests: bool
+    ) -> list[DeadLetter]:
         """Dead letters that fit, newest first, from the one that follows `before`."""
-        where, values = conditions(wanted)
+        where, values = conditions(wanted, only_tests=only_tests)
         statement = _PAGE.format(
             summary=_SUMMARY,
             letters=LETTERS,
@@ -103,18 +107,23 @@ class DeadLetterStore:
             rows = await connection.fetch(statement, *values, before, limit)
         return [_summary(row) for row in rows]
 
-    async def groups(self, wanted: DeadLetterFilter, *, limit: int) -> list[DeadLetterGroup]:
+    async def groups(
+        self, wanted: DeadLetterFilter, *, limit: int, only_tests: bool
+    ) -> list[DeadLetterGroup]:
         """Those that fit by cause, the largest groups first."""
-        where, values = conditions(wanted)
+        where, values = conditions(wanted, only_tests=only_tests)
         statement = _GROUPS.format(letters=LETTERS, where=where, limit=len(values) + 1)
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
             rows = await connection.fetch(statement, *values, limit)
         return [msgspec.convert(dict(row), DeadLetterGroup) for row in rows]
 
-    async def kept(self, ids: Sequence[UUID], *, limit: float = USE_SECONDS) -> list[KeptLetter]:
+    async def kept(
+        self, ids: Sequence[UUID], *, only_tests: bool, limit: float = USE_SECONDS
+    ) -> list[KeptLetter]:
         """The letters of these ids that there are."""
+        statement = _READ.format(summary=_SUMMARY, letters=LETTERS)
         async with self._database.connection(limit=limit) as connection:
-            rows = await connection.fetch(_READ.format(summary=_SUMMARY, letters=LETTERS), list(ids))
+            rows = await connection.fetch(statement, list(ids), only_tests)
         return [_kept(row) for row in rows]
 
     async def edit(
@@ -133,9 +142,9 @@ class DeadLetterStore:
             )
         return True
 
-    async def discard(self, wanted: DeadLetterFilter, *, actor: str) -> int:
+    async def discard(self, wanted: DeadLetterFilter, *, actor: str, only_tests: bool) -> int:
         """Delete those that fit for good; returns how many."""
-        where, values = conditions(wanted)
+        where, values = conditions(wanted, only_tests=only_tests)
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
             count: int = await connection.fetchval(_DISCARD.format(letters=LETTERS, where=where), *values)
             detail = {"filter": msgspec.to_builtins(wanted), "discarded": count}
@@ -170,6 +179,9 @@ select * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[]
                      $14::timestamptz[])
 on conflict (fingerprint) do nothing
 """
+_LOCK = """
+select from notifications where id = any($1::uuid[]) and id between $2 and $3 order by id for update
+"""
 _SETTLE = """
 with settled as (
     update notifications n set status = $5, reason = l.reason, updated_at = l.at, dispatch_at = null
@@ -203,7 +215,8 @@ group by "group", reason, provider, template_id, cause
 order by count desc, last_at desc limit ${limit}
 """
 _READ = """
-select {summary}, body, edits, revision, owner, status from {letters} where id = any($1::uuid[])
+select {summary}, body, edits, revision, owner, status from {letters}
+where id = any($1::uuid[]) and (sandbox or not $2::boolean)
 """
 _EDIT = """
 update dead_letters set edits = $3, expires_at = $4, revision = revision + 1

@@ -1,5 +1,6 @@
 """Around the handlers: a key is claimed before one runs, and its answer is kept before it goes out."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -36,6 +37,7 @@ class Once:
     def __init__(self, store: AnswerStore, seal: AnswerSeal) -> None:
         self._store = store
         self._seal = seal
+        self._held: set[Claim] = set()
 
     async def begin(self, request: Request[Principal | None, Any, Any]) -> Response[bytes] | None:
         """Claim the key of a request that has one; or else answer as it was answered before.
@@ -60,6 +62,7 @@ class Once:
         found = await self._store.claim(caller.owner, key, fingerprint)
         if isinstance(found, Claim):
             scope["state"][_CLAIM] = found
+            self._held.add(found)
             return None
         return self._answer_again(caller.owner, key, fingerprint, found)
 
@@ -67,9 +70,29 @@ class Once:
         """Middleware: holds back the answer to a claimed request until it is kept."""
 
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope, receive, self._keeping(scope, send) if _has_key(scope) else send)
+            if not _has_key(scope):
+                await app(scope, receive, send)
+                return
+            try:
+                await app(scope, receive, self._keeping(scope, send))
+            finally:
+                self._held.discard(scope["state"].get(_CLAIM))
 
         return middleware
+
+    async def renew_claims(self) -> None:
+        """For ever: let no key become free whose request still runs, however long it takes.
+
+        What cannot be renewed goes on all the same: its lease outlasts two renewals that fail.
+        """
+        while True:
+            await asyncio.sleep(self._store.lease.total_seconds() / 4)
+            if not self._held:
+                continue
+            try:
+                await self._store.renew(tuple(self._held))
+            except Unavailable as error:
+                log.warning("claims_not_renewed", count=len(self._held), error=error.detail)
 
     def _answer_again(self, owner: str, key: str, fingerprint: bytes, earlier: Earlier) -> Response[bytes]:
         if earlier.fingerprint != fingerprint:
@@ -82,7 +105,7 @@ class Once:
         if earlier.sealed is None:
             raise Conflict(
                 f"The first request with the key {key!r} is still running. Send it again after Retry-After; "
-                "if its gateway died, it is done anew 30 s after it began",
+                f"if its gateway died, it is done anew after {self._store.lease.total_seconds():g} s",
                 code="idempotency_in_progress",
                 headers={"Retry-After": "1"},
             )
@@ -119,7 +142,9 @@ class Once:
     async def _settle(self, claim: Claim, draft: Draft) -> None:
         try:
             if draft.start["status"] < HTTPStatus.BAD_REQUEST:
-                await self._store.keep(claim, self._seal.close(claim.owner, claim.key, draft.kept()))
+                sealed = self._seal.close(claim.owner, claim.key, draft.kept())
+                if not await self._store.keep(claim, sealed):
+                    log.warning("answer_not_kept", error="Its lease ended and another request took its key")
             else:
                 await self._store.release(claim)
         except Unavailable as error:

@@ -24,13 +24,19 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def open_idempotency(settings: GatewaySettings, database: Database) -> AsyncIterator[Once]:
     """What does writes once, for as long as the block runs; old answers are deleted meanwhile."""
-    store = AnswerStore(database, lifetime=timedelta(hours=settings.idempotency_hours))
-    sweeping = asyncio.create_task(_drop_expired(store))
+    store = AnswerStore(
+        database,
+        lifetime=timedelta(hours=settings.idempotency_hours),
+        lease=timedelta(seconds=settings.idempotency_lease_seconds),
+    )
+    once = Once(store, AnswerSeal(settings.service_secret))
+    tasks = [asyncio.create_task(work) for work in (_drop_expired(store), once.renew_claims())]
     try:
-        yield Once(store, AnswerSeal(settings.service_secret))
+        yield once
     finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _drop_expired(store: AnswerStore) -> None:

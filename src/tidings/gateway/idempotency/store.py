@@ -1,5 +1,6 @@
 """Which keys are in use, and how their requests were answered."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -7,10 +8,9 @@ from uuid import UUID
 from tidings.kit.database import Database
 from tidings.kit.ids import new_id, now
 
-LEASE = timedelta(seconds=30)
-"""How long a request may run before its gateway is taken for dead; forwarded ones end after 10 s."""
 KEEP_SECONDS = 5.0
 """How long an answer may wait to be kept: its request was done, and without it would be done again."""
+RENEW_SECONDS = 5.0
 DROP_SECONDS = 10.0
 
 
@@ -32,11 +32,15 @@ class Earlier:
 
 
 class AnswerStore:
-    """Idempotency keys of writes other than notifications, for `lifetime` after their first use."""
+    """Idempotency keys of writes other than notifications, for `lifetime` after their first use.
 
-    def __init__(self, database: Database, *, lifetime: timedelta) -> None:
+    A claim that nobody renews ends after `lease`: its gateway is taken for dead.
+    """
+
+    def __init__(self, database: Database, *, lifetime: timedelta, lease: timedelta) -> None:
         self._database = database
         self.lifetime = lifetime
+        self.lease = lease
 
     async def claim(self, owner: str, key: str, fingerprint: bytes) -> Claim | Earlier:
         """Take a key that is free; or else say what it was used for.
@@ -48,7 +52,9 @@ class AnswerStore:
             while True:
                 moment = now()
                 claimed = await connection.fetchval(
-                    _CLAIM, owner, key, fingerprint, claim.id, moment, moment + LEASE, moment + self.lifetime
+                    _CLAIM,
+                    *(owner, key, fingerprint, claim.id),
+                    *(moment, moment + self.lease, moment + self.lifetime),
                 )
                 if claimed is not None:
                     return claim
@@ -57,10 +63,17 @@ class AnswerStore:
                     return Earlier(row["fingerprint"], row["sealed"])
                 # Released in this very moment: it is free.
 
-    async def keep(self, claim: Claim, sealed: bytes) -> None:
-        """Keep the answer, unless the lease ended and another request holds the key."""
+    async def renew(self, claims: Collection[Claim]) -> None:
+        """Let these last for a lease from now on, those that were answered or lost to another left out."""
+        columns = zip(*((one.owner, one.key, one.id) for one in claims), strict=True)
+        async with self._database.connection(limit=RENEW_SECONDS) as connection:
+            await connection.execute(_RENEW, *map(list, columns), now() + self.lease)
+
+    async def keep(self, claim: Claim, sealed: bytes) -> bool:
+        """Keep the answer; False when the lease had ended and another request took the key."""
         async with self._database.connection(limit=KEEP_SECONDS) as connection:
-            await connection.execute(_KEEP, claim.owner, claim.key, claim.id, sealed)
+            kept = await connection.fetchval(_KEEP, claim.owner, claim.key, claim.id, sealed)
+        return kept is not None
 
     async def release(self, claim: Claim) -> None:
         """Nothing was done, so the key is free for the next request, whatever it is."""
@@ -84,7 +97,14 @@ on conflict (owner, key) do update
 returning claim
 """
 _READ = "select fingerprint, sealed from kept_answers where owner = $1 and key = $2"
-_KEEP = "update kept_answers set sealed = $4 where owner = $1 and key = $2 and claim = $3"
+_RENEW = """
+update kept_answers k set leased_until = $4
+from unnest($1::text[], $2::text[], $3::uuid[]) as held (owner, key, claim)
+where k.owner = held.owner and k.key = held.key and k.claim = held.claim and k.sealed is null
+"""
+_KEEP = """
+update kept_answers set sealed = $4 where owner = $1 and key = $2 and claim = $3 returning claim
+"""
 _RELEASE = "delete from kept_answers where owner = $1 and key = $2 and claim = $3"
 _DROP_EXPIRED = """
 delete from kept_answers where ctid in (

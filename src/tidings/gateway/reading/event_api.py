@@ -46,7 +46,7 @@ _STEP = (
     'event: step\ndata: {"status":"sent","at":"2026-01-31T12:00:00.240000Z","attempt":1,"reason":null,'
     '"detail":null,"provider":"smtp","provider_ref":null,"next_attempt_at":null,"target":null,'
     f'"notification_id":"{examples.ID}","request_id":"order-17","channel":"email",'
-    f'"user_id":"{examples.USER_ID}","template_id":"welcome"}}\n\n'
+    f'"user_id":"{examples.USER_ID}","template_id":"welcome","sandbox":false}}\n\n'
 )
 
 
@@ -86,7 +86,8 @@ async def follow_notification(
     """Server-sent events: each step that is known, and each that comes, until it is settled."""
     cursor = life_cursor_of(last_event_id)
     known = _as_id(notification_id)
-    if known is None or await steps.life(known, after=cursor.number) is None:
+    life = await steps.life(known, after=cursor.number) if known else None
+    if known is None or life is None or (request.user.sandbox and not life.accepted.sandbox):
         raise NotFound(f"There is no notification {notification_id}", code="unknown_notification")
     place = feed.take_place(request.user.owner)
     return _stream(follow_one(steps, feed, known, cursor, to_the_end=follow), place)
@@ -120,7 +121,7 @@ async def follow_notifications(
     given = {name: value for name, value in asked.items() if value is not None}
 
     def wants(step: NotificationStep) -> bool:
-        if status and step.status not in status:
+        if (status and step.status not in status) or (request.user.sandbox and not step.sandbox):
             return False
         return all(getattr(step, name) == value for name, value in given.items())
 

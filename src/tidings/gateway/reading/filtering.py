@@ -46,8 +46,13 @@ def between(since: datetime | None, until: datetime | None) -> tuple[datetime | 
     return since, until
 
 
-def conditions(wanted: NotificationFilter, *, before: UUID | None) -> tuple[str, list[object]]:
-    """The conditions that a filter asks for, and their values. `before` is where the page before ended."""
+def conditions(
+    wanted: NotificationFilter, *, before: UUID | None, only_tests: bool
+) -> tuple[str, list[object]]:
+    """The conditions that a filter asks for, and their values. `before` is where the page before ended.
+
+    `only_tests`: whatever the filter says, only what was sent with test keys.
+    """
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     asked = [(_CONDITIONS[name], value) for name, value in given.items()]
     # Ids begin with the time, so their index finds a time too; `accepted_at` decides to the microsecond.
@@ -59,6 +64,7 @@ def conditions(wanted: NotificationFilter, *, before: UUID | None) -> tuple[str,
         asked.append(("id < {}", before))
     texts = [text.format(f"${number}") for number, (text, _) in enumerate(asked, start=1)]
     texts += [] if wanted.sandbox is None else [_SANDBOX[wanted.sandbox]]
+    texts += [_SANDBOX[True]] if only_tests else []
     return " and ".join(["true", *texts]), [value for _, value in asked]
 
 

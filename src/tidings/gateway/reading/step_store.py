@@ -85,7 +85,7 @@ class StepStore:
         return Life(Status(row["status"]), accepted, row["send_at"], row["queued_at"], steps)
 
 
-_NAMED = ("notification_id", "request_id", "channel", "user_id", "template_id")
+_NAMED = ("notification_id", "request_id", "channel", "user_id", "template_id", "sandbox")
 _FIELDS = NotificationStep.__struct_fields__
 
 
@@ -93,6 +93,7 @@ def _step(row: asyncpg.Record | dict[str, Any]) -> NotificationStep:
     return msgspec.convert({name: row[name] for name in _FIELDS}, NotificationStep)
 
 
+_SANDBOX = "coalesce((n.message ->> 'sandbox')::boolean, false) as sandbox"
 _PRESENT = "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _EVENT = (
     "e.attempt, e.status, e.at, e.reason, e.detail, e.provider, e.provider_ref, e.next_attempt_at, e.target"
@@ -106,17 +107,17 @@ with clock as materialized (
     from pg_current_snapshot() as snapshot
 )
 select e."transaction", e.number, e."transaction" < clock.oldest as settled, {_EVENT},
-    n.id as notification_id, n.request_id, n.channel, n.user_id, n.template_id
+    n.id as notification_id, n.request_id, n.channel, n.user_id, n.template_id, {_SANDBOX}
 from clock, events e join notifications n on n.id = e.notification_id
 where e."transaction" is not null and (e."transaction", e.number) > ($1::bigint, $2::bigint)
     and e."transaction" < clock.next
 order by e."transaction", e.number limit $3
 """  # noqa: S608 - our own column names
-_NOTIFICATION = """
+_NOTIFICATION = f"""
 select id as notification_id, request_id, channel, user_id, template_id, status, accepted_at, send_at,
-    queued_at
-from notifications where id = $1
-"""
+    queued_at, {_SANDBOX}
+from notifications n where id = $1
+"""  # noqa: S608 - our own column names
 _LIFE = f"""
 select coalesce(e.number, 0) as number, {_EVENT} from events e
 where e.notification_id = $1 and coalesce(e.number, 0) > $2
