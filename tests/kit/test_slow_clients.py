@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -72,19 +73,20 @@ async def test_the_rest_of_a_refused_body(service: httpx.AsyncClient) -> None:
     assert answer.startswith(b"HTTP/1.1 404")
 
 
-async def test_others_are_not_held_up(service: httpx.AsyncClient) -> None:
+async def test_others_are_not_held_up() -> None:
     """While hundreds of bodies and heads do not come, another client's requests are answered."""
+    # Longer than it may take until those who connect here at once get round to what they say.
+    async with running(slow_client_seconds=5 * SLOW_SECONDS) as (_, service), AsyncExitStack() as stack:
 
-    async def stall(at_once: bytes) -> tuple[StreamReader, StreamWriter]:
-        reader, writer = await connect(service)
-        writer.write(at_once)
-        return reader, writer
+        async def stall(at_once: bytes) -> StreamReader:
+            reader, writer = await connect(service)
+            stack.callback(writer.close)
+            writer.write(at_once)
+            return reader
 
-    slow = await asyncio.gather(*(stall(text) for text in [HEAD % 1000, b"GET /he"] * 200))
-    answers = await asyncio.gather(*(service.post("/take", content=b"quick") for _ in range(50)))
-    assert {answer.text for answer in answers} == {"5 bytes"}
-    async with asyncio.timeout(30):
-        said = await asyncio.gather(*(reader.read() for reader, _ in slow))
-    assert {problem_in(answer)["code"] for answer in said} == {"too_slow"}
-    for _, writer in slow:
-        writer.close()
+        slow = await asyncio.gather(*(stall(text) for text in [HEAD % 1000, b"GET /he"] * 200))
+        answers = await asyncio.gather(*(service.post("/take", content=b"quick") for _ in range(50)))
+        assert {answer.text for answer in answers} == {"5 bytes"}
+        async with asyncio.timeout(30):
+            said = await asyncio.gather(*(reader.read() for reader in slow))
+        assert {problem_in(answer)["code"] for answer in said} == {"too_slow"}
