@@ -20,10 +20,12 @@ from tidings.contracts.queues import WORK_QUEUES
 from tidings.gateway.store import Dispatch, GatewayStore
 from tidings.kit.broker.port import Broker, BrokerUnavailable, Message
 from tidings.kit.errors import Unavailable
+from tidings.kit.repeating import repeat
 
 BURST = 500
 BACKLOG = 5_000
 LOOK_SECONDS = 0.25
+CLEANING_SECONDS = 60.0
 LEASE = timedelta(seconds=30)
 TRY_AGAIN = timedelta(seconds=2)
 
@@ -91,14 +93,9 @@ class Dispatcher:
                 log.exception("sweep_failed", priority=priority)
 
     async def drop_expired_keys(self) -> None:
-        """For ever: once a minute, forget idempotency keys whose time is over."""
-        while True:
-            await asyncio.sleep(60)
-            try:
-                while await self._store.drop_expired_keys(limit=BURST) == BURST:
-                    pass
-            except Unavailable as error:
-                log.warning("cleaning_failed", error=error.detail)
+        """Forget idempotency keys whose time is over."""
+        while await self._store.drop_expired_keys(limit=BURST) == BURST:
+            pass
 
     async def _sweep_once(self, priority: Priority) -> int:
         """Publish the next few that are due; returns how many the broker has."""
@@ -133,7 +130,7 @@ async def open_dispatcher(store: GatewayStore, broker: Broker) -> AsyncIterator[
             *(dispatcher.publish_fresh(queue) for queue in WORK_QUEUES),
             dispatcher.look(),
             *(dispatcher.sweep(priority) for priority in Priority),
-            dispatcher.drop_expired_keys(),
+            repeat(dispatcher.drop_expired_keys, seconds=CLEANING_SECONDS, failed="cleaning_failed"),
         )
     ]
     try:

@@ -61,6 +61,34 @@ async def held_back(database_url: str, key: str) -> AsyncIterator[None]:
         await other.close()
 
 
+@asynccontextmanager
+async def renewals_refused(admin: asyncpg.Connection) -> AsyncIterator[None]:
+    """For as long as the block runs, the database has a fault for whoever renews a key."""
+    # What a sequence has counted stays counted when its transaction fails.
+    await admin.execute(
+        """
+        create sequence refusals;
+        create function refuse_renewals() returns trigger security definer set search_path from current as $$
+        begin
+            perform nextval('refusals');
+            raise exception 'no renewal';
+        end
+        $$ language plpgsql;
+        create trigger refuse_renewals before update of leased_until on kept_answers
+        for each row execute function refuse_renewals();
+        """
+    )
+    try:
+        yield
+    finally:
+        await admin.execute("drop function refuse_renewals cascade; drop sequence refusals")
+
+
+async def is_refused(admin: asyncpg.Connection) -> bool:
+    """Whether somebody has met the fault."""
+    return bool(await admin.fetchval("select is_called from refusals"))
+
+
 async def test_a_long_one_keeps_its_key(
     write: Write,
     open_gateway: OpenGateway,
@@ -108,6 +136,26 @@ async def test_a_database_that_is_away_stops_no_work(
         again = await write(new_key, "/v1/users", json=PERSON)
     assert (answer.status_code, is_replay(answer)) == (201, False)
     assert (again.content, is_replay(again)) == (answer.content, True)
+
+
+async def test_a_renewal_that_fails_is_not_the_last(
+    write: Write, open_gateway: OpenGateway, new_key: str, admin: asyncpg.Connection
+) -> None:
+    """Whatever the reason that a key cannot be renewed, it is tried again."""
+    done = http(201, '{"id": "renewed"}', Content_Type="application/json")
+    async with (
+        answering(done) as slow,
+        open_gateway(users_url=slow.url, idempotency_lease_seconds=1) as first,
+    ):
+        slow.speak.clear()
+        running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
+        await eventually(lambda: was_asked(slow))
+        async with renewals_refused(admin):
+            await eventually(lambda: is_refused(admin))
+        await end_lease(admin, new_key)
+        await eventually(lambda: leased(admin, new_key))
+        slow.speak.set()
+        assert (await running).status_code == 201
 
 
 async def test_a_lost_key_is_left_to_its_new_holder(

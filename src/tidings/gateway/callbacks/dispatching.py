@@ -43,16 +43,15 @@ class CallbackDispatcher:
             except Unavailable as error:
                 log.warning("callbacks_not_dispatched", error=error.detail)
                 await asyncio.sleep(TICK_SECONDS)
+            except Exception:
+                # What was leased is due again after its lease.
+                log.exception("callbacks_not_dispatched")
+                await asyncio.sleep(TICK_SECONDS)
 
     async def drop_old(self) -> None:
-        """For ever: once a minute, delete deliveries that are older than they are kept."""
-        while True:
-            await asyncio.sleep(CLEANING_SECONDS)
-            try:
-                while await self._store.drop_old(limit=BURST) == BURST:
-                    pass
-            except Unavailable as error:
-                log.warning("cleaning_failed", error=error.detail)
+        """Delete deliveries that are older than they are kept."""
+        while await self._store.drop_old(limit=BURST) == BURST:
+            pass
 
     async def _next_turn(self) -> None:
         try:

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from tidings.contracts.queues import CALLBACKS_QUEUE
 from tidings.gateway.callbacks.consumer import CONCURRENCY, CallbackConsumer
 from tidings.gateway.callbacks.delivery_store import DeliveryStore
-from tidings.gateway.callbacks.dispatching import CallbackDispatcher
+from tidings.gateway.callbacks.dispatching import CLEANING_SECONDS, CallbackDispatcher
 from tidings.gateway.callbacks.outbox import CallbackOutbox
 from tidings.gateway.callbacks.policy import CallbackPolicy, policy_of
 from tidings.gateway.callbacks.posting import Courier
 from tidings.gateway.callbacks.store import EndpointStore
-from tidings.gateway.callbacks.subscriptions import Subscriptions
+from tidings.gateway.callbacks.subscriptions import REFRESH_SECONDS, Subscriptions
 from tidings.gateway.settings import GatewaySettings
 from tidings.kit.broker.port import Broker
 from tidings.kit.database import Database
 from tidings.kit.outbound import open_outbound
+from tidings.kit.repeating import repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,11 @@ async def open_callbacks(
         courier = Courier(outbound, policy.seconds)
         handler = CallbackConsumer(deliveries, courier, policy, dispatcher.wake)
         consumption = await broker.consume(CALLBACKS_QUEUE, handler, concurrency=CONCURRENCY)
-        works = (subscriptions.keep_fresh(), dispatcher.run(), dispatcher.drop_old())
+        works = (
+            repeat(subscriptions.refresh, seconds=REFRESH_SECONDS, failed="subscriptions_not_refreshed"),
+            dispatcher.run(),
+            repeat(dispatcher.drop_old, seconds=CLEANING_SECONDS, failed="cleaning_failed"),
+        )
         tasks = [asyncio.create_task(work) for work in works]
         try:
             outbox = CallbackOutbox(subscriptions, dispatcher.wake)

@@ -1,6 +1,5 @@
 """Which owners want which events: asked for every event of every notification, so kept in memory."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
@@ -50,9 +49,3 @@ class Subscriptions:
             await self.refresh()
         except Unavailable as error:
             log.warning("subscriptions_not_refreshed", error=error.detail)
-
-    async def keep_fresh(self) -> None:
-        """Read them anew for ever."""
-        while True:
-            await asyncio.sleep(REFRESH_SECONDS)
-            await self.try_refresh()

@@ -16,6 +16,7 @@ from tidings.kit.auth import Principal
 from tidings.kit.batching import Batcher
 from tidings.kit.errors import Unauthenticated, Unavailable
 from tidings.kit.ids import new_id, now
+from tidings.kit.repeating import repeat
 
 REMEMBERED_SECONDS = 10
 USES_SECONDS = 60.0
@@ -105,13 +106,8 @@ class ApiKeys:
 @asynccontextmanager
 async def storing_uses(api_keys: ApiKeys) -> AsyncIterator[None]:
     """Write down once a minute, and at the end, when keys were last used."""
-
-    async def run() -> None:
-        while True:
-            await asyncio.sleep(USES_SECONDS)
-            await api_keys.store_uses()
-
-    task = asyncio.create_task(run())
+    storing = repeat(api_keys.store_uses, seconds=USES_SECONDS, failed="key_uses_not_stored")
+    task = asyncio.create_task(storing)
     try:
         yield
     finally:

@@ -1,6 +1,5 @@
 """Around the handlers: a key is claimed before one runs, and its answer is kept before it goes out."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -81,18 +80,15 @@ class Once:
         return middleware
 
     async def renew_claims(self) -> None:
-        """For ever: let no key become free whose request still runs, however long it takes.
+        """Let no key become free whose request still runs: to be done several times in each lease.
 
-        What cannot be renewed goes on all the same: its lease outlasts two renewals that fail.
+        What cannot be renewed goes on all the same.
+
+        Raises:
+            Unavailable: the database does not answer.
         """
-        while True:
-            await asyncio.sleep(self._store.lease.total_seconds() / 4)
-            if not self._held:
-                continue
-            try:
-                await self._store.renew(tuple(self._held))
-            except Unavailable as error:
-                log.warning("claims_not_renewed", count=len(self._held), error=error.detail)
+        if self._held:
+            await self._store.renew(tuple(self._held))
 
     def _answer_again(self, owner: str, key: str, fingerprint: bytes, earlier: Earlier) -> Response[bytes]:
         if earlier.fingerprint != fingerprint:

@@ -4,21 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-
-import structlog
+from functools import partial
 
 from tidings.gateway.idempotency.answers import AnswerSeal
 from tidings.gateway.idempotency.once import Once
 from tidings.gateway.idempotency.store import AnswerStore
 from tidings.gateway.settings import GatewaySettings
 from tidings.kit.database import Database
-from tidings.kit.errors import Unavailable
 from tidings.kit.ids import now
+from tidings.kit.repeating import repeat
 
 SWEEP_SECONDS = 60.0
 AT_ONCE = 500
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -30,7 +27,12 @@ async def open_idempotency(settings: GatewaySettings, database: Database) -> Asy
         lease=timedelta(seconds=settings.idempotency_lease_seconds),
     )
     once = Once(store, AnswerSeal(settings.service_secret))
-    tasks = [asyncio.create_task(work) for work in (_drop_expired(store), once.renew_claims())]
+    cleaning = repeat(partial(_drop_expired, store), seconds=SWEEP_SECONDS, failed="cleaning_failed")
+    # A quarter, so that a lease outlasts two renewals that fail.
+    renewing = repeat(
+        once.renew_claims, seconds=settings.idempotency_lease_seconds / 4, failed="claims_not_renewed"
+    )
+    tasks = [asyncio.create_task(work) for work in (cleaning, renewing)]
     try:
         yield once
     finally:
@@ -40,11 +42,5 @@ async def open_idempotency(settings: GatewaySettings, database: Database) -> Asy
 
 
 async def _drop_expired(store: AnswerStore) -> None:
-    """At once and then every minute, for ever: delete answers whose time is over."""
-    while True:
-        try:
-            while await store.drop_expired(before=now(), limit=AT_ONCE) == AT_ONCE:
-                pass
-        except Unavailable as error:
-            log.warning("cleaning_failed", error=error.detail)
-        await asyncio.sleep(SWEEP_SECONDS)
+    while await store.drop_expired(before=now(), limit=AT_ONCE) == AT_ONCE:
+        pass

@@ -117,6 +117,10 @@ class Feed:
         except (Unavailable, asyncpg.PostgresError) as error:
             log.warning("events_not_read", error=repr(error))
             return DOWN_SECONDS
+        except Exception:
+            # Whatever it is, the streams go on from where they are.
+            log.exception("events_not_read")
+            return DOWN_SECONDS
         return UNCERTAIN_SECONDS if behind else UNHEARD_SECONDS
 
     async def _hand_out(self, position: Position) -> bool:
