@@ -64,10 +64,11 @@ async def test_an_answer_without_receipts(answer: web.Response, owner: ErrorOwne
     ids=["dead", "too big", "Apple's fault", "no word"],
 )
 async def test_each_error_has_an_owner(said: dict[str, object], owner: ErrorOwner, *, dead: bool) -> None:
-    """A receipt's error decides who has to act; a status that is neither yes nor no is no receipt yet."""
-    body = {"data": {"1": {"status": "error", **said}, "2": {"status": "perhaps"}}}
+    """A receipt's error decides who has to act; what is neither yes nor no is no receipt yet."""
+    others = {"2": {"status": "perhaps"}, "3": {"status": 7}, "4": "no object"}
+    body = {"data": {"1": {"status": "error", **said}, **others}}
     async with answering(web.json_response(body)) as url, expo_at(url) as expo:
-        receipts = await expo.receipts(["1", "2"])
+        receipts = await expo.receipts(["1", *others])
     assert isinstance(receipts, dict)
     assert list(receipts) == ["1"]
     refused = receipts["1"]

@@ -4,6 +4,7 @@ Source: https://docs.expo.dev/push-notifications/sending-notifications/#check-pu
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -47,8 +48,8 @@ class ExpoReceipts:
             return Refused(self.name, ErrorOwner.OUTAGE, f"The answer cannot be read: {reply.words}")
         return {
             ticket: self._receipt(ticket, verdict)
-            for ticket, verdict in said.data.items()
-            if verdict.status in {"ok", "error"}
+            for ticket, verdict in ((one, _verdict(value)) for one, value in said.data.items())
+            if verdict is not None and verdict.status in {"ok", "error"}
         }
 
     def _receipt(self, ticket: str, verdict: Verdict) -> Answer:
@@ -58,4 +59,12 @@ class ExpoReceipts:
 
 
 class _Said(msgspec.Struct):
-    data: dict[str, Verdict]
+    data: dict[str, Any]
+
+
+def _verdict(said: object) -> Verdict | None:
+    """None for what is no receipt, so that one which cannot be read keeps none of the others back."""
+    try:
+        return msgspec.convert(said, Verdict)
+    except msgspec.ValidationError:
+        return None
