@@ -38,6 +38,16 @@ async def test_a_schedule_is_kept(gateway: httpx.AsyncClient, new_schedule: NewS
     assert (await gateway.get(answer.headers["Location"])).json() == schedule
 
 
+async def test_what_is_not_asked_for(add: Add, admin: asyncpg.Connection) -> None:
+    """It is not stored: a gateway of the release before, which may not know it, can read the schedule."""
+    schedule = await add()
+    stored = await admin.fetchval(
+        "select array(select jsonb_object_keys(notification)) from schedules where id = $1", schedule["id"]
+    )
+    assert {"channel", "template_id"} <= set(stored)
+    assert not {"also", "fallback", "email", "locale"} & set(stored)
+
+
 async def test_a_beginning_in_the_past(add: Add) -> None:
     """A rule that began earlier goes on from now: its count has been running since."""
     schedule = await add(rrule="FREQ=DAILY;COUNT=4", start_at_local=wall(days=-2, minutes=-1))

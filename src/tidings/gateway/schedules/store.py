@@ -38,7 +38,9 @@ class ScheduleStore:
     async def add(self, caller: Principal, new: NewSchedule, zone: str, first: Occurrence) -> Kept | None:
         """Keep a new schedule; None when its owner has as many as there may be."""
         fields = (caller.owner, caller.sandbox, new.name, new.rrule, new.start_at_local, new.time_zone)
-        notification = msgspec.to_builtins(new.notification)
+        # Without what is not asked for: a gateway of the release before refuses members it does not know.
+        asked = msgspec.to_builtins(new.notification)
+        notification = {member: value for member, value in asked.items() if value is not None}
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
                 _INSERT, new_id(), *fields, notification, zone, *first, now(), MOST_SCHEDULES
