@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway.conftest import API_KEY, NewBody
 from gateway.dead_letters.letters import Letters
 from support.servers import free_port
-from support.serving import serving
+from support.serving import BESIDE_EXAMPLES, serving
 from support.world import World, fresh_address
 from tidings.delivery.ledger import open_ledger
 from tidings.gateway.app import open_app
@@ -96,6 +96,7 @@ async def some_ids(url: str, gateway: httpx.AsyncClient, world: World, new_body:
     return ids
 
 
+@BESIDE_EXAMPLES
 async def test_whatever_is_sent_the_answer_is_as_described(
     url: str, gateway: httpx.AsyncClient, new_body: NewBody, some_ids: Mapping[str, str]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import msgspec
+import pytest
 import uvicorn
 from litestar import Litestar
 
@@ -17,6 +18,10 @@ from support.polling import eventually
 from tidings.kit.settings import HttpSettings
 
 START_SECONDS = 60
+BESIDE_EXAMPLES = pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module inside strategies:hypothesis.errors.HypothesisDeprecationWarning"
+)
+"""For a test that draws examples in a thread: Hypothesis takes the chance of a service for its own."""
 
 
 class _Server(uvicorn.Server):

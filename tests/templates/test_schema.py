@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from support.servers import free_port
-from support.serving import serving
+from support.serving import BESIDE_EXAMPLES, serving
 from tidings.templates.app import open_app
 from tidings.templates.settings import TemplatesSettings
 
@@ -58,6 +58,7 @@ async def stock(url: str, token: str) -> None:
             assert answer.status_code == 201, answer.text
 
 
+@BESIDE_EXAMPLES
 async def test_no_answer_is_outside_the_schema(url: str, service_token: Callable[..., str]) -> None:
     """No request makes the service fail, and no answer has a status or a shape that is not documented."""
     await stock(url, service_token("templates"))

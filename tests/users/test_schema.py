@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from support.servers import free_port
-from support.serving import service_process
+from support.serving import BESIDE_EXAMPLES, service_process
 from tidings.users.settings import UsersSettings
 
 CASES_PER_OPERATION = 20
@@ -101,6 +101,7 @@ async def test_the_examples_are_true(schema: Schema) -> None:
                     check.validate(example["value"])
 
 
+@BESIDE_EXAMPLES
 async def test_whatever_is_sent_the_answer_is_as_described(
     users_settings: UsersSettings, service_token: Callable[..., str]
 ) -> None:
