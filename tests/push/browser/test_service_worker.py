@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from push.browser.conftest import Site
+from support.answering import answering
 from support.polling import eventually
 
 # Only a real click lets a worker open a window, so the test notes what it asks for.
@@ -141,6 +142,16 @@ async def test_many_at_once(site: Site) -> None:
     shown = await site.tab.notifications()
     assert sorted(one["tag"] for one in shown) == sorted(orders)
     assert {one["data"]["tidings"]["notification_id"] for one in shown} == {f"of-{one}" for one in orders}
+
+
+async def test_a_picture_that_never_comes(site: Site) -> None:
+    """It holds up its own push, and no other."""
+    await site.start_worker()
+    async with answering(None) as nobody:
+        await site.push(image=f"{nobody.url}/i.png", tag="slow", notification_id="n-slow")
+        await site.push()
+        await told(site, {"event": "displayed"})
+        assert [one["tag"] for one in await site.tab.notifications()] == ["n-7"]
 
 
 async def test_a_collapse_key_replaces_and_alerts(site: Site) -> None:

@@ -17,6 +17,7 @@
 (() => {
   const PAUSES_MS = [0, 2_000, 10_000];
   const WORTH_REPEATING = new Set([408, 425, 429, 500, 502, 503, 504]);
+  const LONGEST_TURN_MS = 2_000;
   let turn = Promise.resolve();
 
   self.addEventListener("push", (event) => event.waitUntil(receive(event.data)));
@@ -44,11 +45,19 @@
 
   /**
    * One after the other: Chromium forgets a notification that is being shown while getNotifications() reads,
-   * and a browser that was offline gets all its pushes at once.
+   * and a browser that was offline gets all its pushes at once. Nobody waits long for another's picture.
    */
-  function inTurn(work) {
-    turn = turn.then(work);
-    return turn;
+  async function inTurn(work) {
+    const before = turn;
+    let end;
+    turn = new Promise((resolve) => { end = resolve; });
+    await before;
+    setTimeout(end, LONGEST_TURN_MS);
+    try {
+      return await work();
+    } finally {
+      end();
+    }
   }
 
   /** The message as an object, whatever was sent. */
@@ -75,7 +84,6 @@
     };
   }
 
-  /** Whether it was shown: it never throws. */
   async function show(push, shown) {
     const tag = words(push.tag) ?? shown.notification_id;
     try {
