@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -174,6 +175,26 @@ async def test_a_step_keeps_what_was_reported(
     step = next(step for step in found["timeline"] if step["status"] == "retrying")
     assert msgspec.convert({"notification_id": notification_id, **step}, StatusEvent, strict=False) == event
     assert (found["status"], found["reason"], found["settled"]) == ("retrying", "provider_throttled", False)
+
+
+async def test_what_a_worker_speaks_of_was_queued(
+    gateway: httpx.AsyncClient, world: World, new_body: NewBody
+) -> None:
+    """A timeline has the step to the queue, also when a report comes before the gateway marked it."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()  # which no gateway marks meanwhile
+    notification_id = await accept(gateway, new_body(send_at=later))
+    sent = StatusEvent(notification_id=notification_id, status=Status.SENT, at=datetime.now(UTC), attempt=1)
+    await report(world, [[sent]])
+    found: dict[str, Any] = {}
+
+    async def settled() -> bool:
+        found.update((await gateway.get(f"/v1/notifications/{notification_id}")).json())
+        return bool(found["settled"])
+
+    await eventually(settled)
+    timeline = [(step["status"], step["attempt"]) for step in found["timeline"]]
+    assert timeline == [("accepted", 0), ("scheduled", 0), ("queued", 0), ("sent", 1)]
+    assert datetime.fromisoformat(found["timeline"][2]["at"]) == sent.at
 
 
 async def test_a_receipt_follows_its_attempt(

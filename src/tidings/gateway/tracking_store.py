@@ -42,12 +42,8 @@ class TrackingStore:
             fallbacks = {row["id"]: row["fallback_id"] for row in rows if row["fallback_id"]}
             await connection.execute(_INSERT_EVENTS, *_event_columns(known))
             moves = _moves(states, known)
-            last = list({event.notification_id: event for event in moves}.values())
-            if last:
-                ids = [event.notification_id for event in last]
-                statuses = [event.status for event in last]
-                reasons = [_reason(one) for one in last]
-                await connection.execute(_MOVE_STATES, ids, statuses, reasons, now(), span.first, span.last)
+            if moves:
+                await connection.execute(_MOVE_STATES, *_move_columns(moves), now(), span.first, span.last)
             if fallbacks:
                 moves += await follow(connection, _firsts(fallbacks, states, known))
             remarks = [event for event in known if event.reason in REMARKS]
@@ -111,6 +107,18 @@ def _reason(event: StatusEvent) -> Reason | None:
     return None if event.reason in REMARKS else event.reason
 
 
+def _move_columns(moves: Sequence[StatusEvent]) -> list[list[Any]]:
+    """Of each notification that moved: its id, its last state with its reason, and when it first moved."""
+    last = {event.notification_id: event for event in moves}
+    first = {event.notification_id: event.at for event in reversed(moves)}
+    return [
+        list(last),
+        [event.status for event in last.values()],
+        [_reason(event) for event in last.values()],
+        [first[own_id] for own_id in last],
+    ]
+
+
 _EVENT_FIELDS = (
     "notification_id",
     "attempt",
@@ -154,8 +162,11 @@ from unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[
                  next_attempt_at, target, trace)
 on conflict do nothing
 """
+# What a worker speaks of was queued, even if the gateway that published it has not marked it yet.
 _MOVE_STATES = """
-update notifications n set status = moved.status, reason = moved.reason, updated_at = $4
-from unnest($1::uuid[], $2::text[], $3::text[]) as moved (id, status, reason)
-where n.id = moved.id and n.id between $5 and $6
+update notifications n
+set status = moved.status, reason = moved.reason, updated_at = $5,
+    queued_at = coalesce(n.queued_at, greatest(n.accepted_at, least(moved.at, $5)))
+from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as moved (id, status, reason, at)
+where n.id = moved.id and n.id between $6 and $7
 """

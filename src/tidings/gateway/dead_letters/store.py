@@ -184,7 +184,9 @@ select from notifications where id = any($1::uuid[]) and id between $2 and $3 or
 """
 _SETTLE = """
 with settled as (
-    update notifications n set status = $5, reason = l.reason, updated_at = l.at, dispatch_at = null
+    update notifications n
+    set status = $5, reason = l.reason, updated_at = l.at, dispatch_at = null,
+        queued_at = coalesce(n.queued_at, greatest(n.accepted_at, l.at))
     from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as l (id, reason, detail, at)
     where n.id = l.id and n.status = any($6::text[])
     returning n.id as notification_id, n.status, n.fallback_id, l.at, l.reason, l.detail,
