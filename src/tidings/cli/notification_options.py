@@ -1,7 +1,7 @@
 """The options that say what is to be sent, to whom, how and when."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import click
 
 from tidings.contracts.codes import Channel, Priority, Reached
 from tidings.contracts.notifications import Fallback, NewNotification
+from tidings.contracts.schedules import NewSchedule, RecurringNotification
 
 MOMENT = "2027-01-31T09:00:00Z or 2027-01-31T09:00:00+01:00"
 WALL = "2027-01-31T09:00:00"
@@ -18,41 +19,64 @@ _CHANNELS = click.Choice([one.value for one in Channel])
 
 def notification_options(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command have `wanted`, a `NewNotification` that its options make."""
+    return _with_wanted(command, [*_CONTENT, *_ONCE], (*_OF_CONTENT, *_OF_ONCE), _notification)
 
+
+def schedule_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have `wanted`, a `NewSchedule` that its options make."""
+    return _with_wanted(command, [*_RECURRENCE, *_CONTENT], (*_OF_RECURRENCE, *_OF_CONTENT), _schedule)
+
+
+def _with_wanted(
+    command: Callable[..., None],
+    options: Sequence[Callable[..., Any]],
+    names: Sequence[str],
+    make: Callable[..., object],
+) -> Callable[..., None]:
     @functools.wraps(command)
-    def with_notification(**given: Any) -> None:  # noqa: ANN401 - click's options
-        asked = {name: given.pop(name) for name in _ASKED}
-        command(wanted=_notification(**asked), **given)
+    def with_wanted(**given: Any) -> None:  # noqa: ANN401 - click's options
+        asked = {name: given.pop(name) for name in names}
+        command(wanted=make(**asked), **given)
 
-    for option in reversed(_OPTIONS):
-        with_notification = option(with_notification)
-    return with_notification
+    for option in reversed(options):
+        with_wanted = option(with_wanted)
+    return with_wanted
 
 
-def _notification(
+def _notification(**asked: Any) -> NewNotification:  # noqa: ANN401 - click's options
+    once = {name: asked.pop(name) for name in _OF_ONCE}
+    if once["send_at"] is not None and once["send_at_local"] is not None:
+        raise click.UsageError("Give --send-at or --send-at-local, one of the two.")
+    if once["dedupe_seconds"] is not None and once["dedupe_key"] is None:
+        raise click.UsageError("--dedupe-seconds says how long a --dedupe-key holds. Give that too.")
+    return NewNotification(**_content(**asked), **once)
+
+
+def _schedule(**asked: Any) -> NewSchedule:  # noqa: ANN401 - click's options
+    recurrence = {name: asked.pop(name) for name in _OF_RECURRENCE}
+    return NewSchedule(notification=RecurringNotification(**_content(**asked)), **recurrence)
+
+
+def _content(
     *,
     channel: str,
     variables: tuple[str, ...],
     priority: str,
     also: tuple[str, ...],
     **rest: Any,  # noqa: ANN401 - members that are options as they are, and the terms of a fallback
-) -> NewNotification:
+) -> dict[str, Any]:
     # Imported when it runs, so that --help does not wait for it.
     from tidings.cli.sending import parse_variables  # noqa: PLC0415 - the line above
 
     fallback = _fallback(*(rest.pop(name) for name in ("fallback", "fallback_after", "fallback_unless")))
-    if rest["send_at"] is not None and rest["send_at_local"] is not None:
-        raise click.UsageError("Give --send-at or --send-at-local, one of the two.")
-    if rest["dedupe_seconds"] is not None and rest["dedupe_key"] is None:
-        raise click.UsageError("--dedupe-seconds says how long a --dedupe-key holds. Give that too.")
-    return NewNotification(
-        channel=Channel(channel),
-        variables=parse_variables(variables),
-        priority=Priority(priority),
-        also=[Channel(one) for one in also] or None,
-        fallback=fallback,
+    return {
+        "channel": Channel(channel),
+        "variables": parse_variables(variables),
+        "priority": Priority(priority),
+        "also": [Channel(one) for one in also] or None,
+        "fallback": fallback,
         **rest,
-    )
+    }
 
 
 def _fallback(channel: str | None, after: int | None, unless: str | None) -> Fallback | None:
@@ -81,6 +105,13 @@ def _wall(_context: click.Context, _option: click.Parameter, text: str | None) -
     return wall
 
 
+def _start(_context: click.Context, _option: click.Parameter, text: str) -> datetime | None:
+    start = _time(text, WALL)
+    if start is not None and start.tzinfo is not None:
+        raise click.BadParameter(f"{text!r} has a UTC offset. Write it as {WALL}, and give its --time-zone.")
+    return start
+
+
 def _time(text: str | None, form: str) -> datetime | None:
     try:
         return None if text is None else datetime.fromisoformat(text)
@@ -88,14 +119,13 @@ def _time(text: str | None, form: str) -> datetime | None:
         raise click.BadParameter(f"{text!r} is no date and time. Write it as {form}.") from None
 
 
-_OPTIONS = [
+_CONTENT = [
     click.option("--channel", type=_CHANNELS, required=True, help="The way to the person."),
     click.option("--user", "user_id", required=True, metavar="ID", help="The person."),
     click.option("--template", "template_id", required=True, metavar="ID", help="What to say."),
     click.option(
         "--var", "variables", multiple=True, metavar="KEY=VALUE", help="A template's value; repeatable."
     ),
-    click.option("--request-id", metavar="ID", help="Makes the request safe to repeat."),
     click.option("--locale", metavar="TAG", help="BCP 47, like pt-BR. [default: the person's]"),
     click.option(
         "--priority",
@@ -104,9 +134,6 @@ _OPTIONS = [
         show_default=True,
         help="Which traffic it need not wait for.",
     ),
-    click.option("--send-at", metavar="MOMENT", callback=_moment, help=f"When: {MOMENT}. [default: at once]"),
-    click.option("--send-at-local", metavar="TIME", callback=_wall, help=f"By the person's clock: {WALL}."),
-    click.option("--expires-at", metavar="MOMENT", callback=_moment, help="Not to be sent after that."),
     click.option("--also", multiple=True, type=_CHANNELS, help="Another channel, at the same time."),
     click.option("--fallback", type=_CHANNELS, help="Another channel, if the first does not get far enough."),
     click.option(
@@ -120,6 +147,16 @@ _OPTIONS = [
         type=click.Choice([one.value for one in Reached]),
         help="How far is far enough. [default: displayed]",
     ),
+]
+_OF_CONTENT = (
+    *("channel", "user_id", "template_id", "variables", "locale", "priority", "also"),
+    *("fallback", "fallback_after", "fallback_unless"),
+)
+_ONCE = [
+    click.option("--send-at", metavar="MOMENT", callback=_moment, help=f"When: {MOMENT}. [default: at once]"),
+    click.option("--send-at-local", metavar="TIME", callback=_wall, help=f"By the person's clock: {WALL}."),
+    click.option("--expires-at", metavar="MOMENT", callback=_moment, help="Not to be sent after that."),
+    click.option("--request-id", metavar="ID", help="Makes the request safe to repeat."),
     click.option(
         "--dedupe-key", metavar="KEY", help="Only the first with this key is sent, like order-17-shipped."
     ),
@@ -130,8 +167,26 @@ _OPTIONS = [
         help="For how long the key holds. [default: 3600]",
     ),
 ]
-_ASKED = (
-    *("channel", "user_id", "template_id", "variables", "request_id", "locale", "priority"),
-    *("send_at", "send_at_local", "expires_at", "also", "fallback", "fallback_after", "fallback_unless"),
-    *("dedupe_key", "dedupe_seconds"),
-)
+_OF_ONCE = ("send_at", "send_at_local", "expires_at", "request_id", "dedupe_key", "dedupe_seconds")
+_RECURRENCE = [
+    click.option(
+        "--rule",
+        "rrule",
+        required=True,
+        metavar="RRULE",
+        help="When, like FREQ=WEEKLY;BYDAY=MO,TH (RFC 5545).",
+    ),
+    click.option(
+        "--start",
+        "start_at_local",
+        required=True,
+        metavar="TIME",
+        callback=_start,
+        help=f"The earliest time of the first, without an offset: {WALL}.",
+    ),
+    click.option(
+        "--time-zone", metavar="ZONE", help="Whose clock that is, like Europe/Lisbon. [default: the person's]"
+    ),
+    click.option("--name", metavar="TEXT", help="For people."),
+]
+_OF_RECURRENCE = ("rrule", "start_at_local", "time_zone", "name")

@@ -1,1 +1,1 @@
-"""`tidings schedules`: recurring notifications, looked through, paused and ended."""
+"""`tidings schedules`: recurring notifications, added, looked through, paused and ended."""

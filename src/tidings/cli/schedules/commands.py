@@ -7,10 +7,12 @@ from uuid import UUID
 
 import click
 
+from tidings.cli.notification_options import schedule_options
 from tidings.cli.options import target_options
 
 if TYPE_CHECKING:
     from tidings.cli.target import Target
+    from tidings.contracts.schedules import NewSchedule
 
 # What a command needs is imported when it runs, so that --help does not wait for it.
 # ruff: noqa: PLC0415
@@ -23,7 +25,18 @@ schedule_argument = click.argument("schedule_id", metavar="ID", type=click.UUID)
 
 @click.group()
 def schedules() -> None:
-    """Look through notifications that recur; pause, resume and end them."""
+    """Add notifications that recur; look through them, pause, resume and end them."""
+
+
+@schedules.command()
+@schedule_options
+@json_option
+@target_options
+def add(*, wanted: "NewSchedule", as_json: bool, target: "Target") -> None:
+    """Notify a person again and again, and show the next moments."""
+    from tidings.cli.schedules import working
+
+    asyncio.run(working.add(target, wanted, as_json=as_json))
 
 
 @schedules.command("list")

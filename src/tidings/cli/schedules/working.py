@@ -11,7 +11,17 @@ from tidings.cli.tables import moment, out, show_json, table
 from tidings.cli.target import Target
 from tidings.client.schedules import SchedulesClient
 from tidings.client.sdk import Tidings
-from tidings.contracts.schedules import RecurringNotification, Schedule, ScheduleStatus
+from tidings.contracts.schedules import NewSchedule, RecurringNotification, Schedule, ScheduleStatus
+
+
+async def add(target: Target, wanted: NewSchedule, *, as_json: bool) -> None:
+    """Make one, and show it with its next moments."""
+    async with _opened(target) as schedules:
+        made = await schedules.create(wanted)
+    if as_json:
+        show_json(made)
+    else:
+        _show(made)
 
 
 async def list_all(target: Target, status: ScheduleStatus | None, *, as_json: bool) -> None:
