@@ -188,7 +188,7 @@ async def all_at_once(stores: Stores, ids: list[UUID], user_id: UUID) -> None:
         *(stores.tracking.track(events(some(ids))) for _ in range(4)),
         *(cancel(some(ids)) for _ in range(3)),
         *(stores.letters.record(letters(some(ids), user_id)) for _ in range(2)),
-        *(stores.sending.mark_queued(some(ids)) for _ in range(2)),
+        *(stores.sending.mark_queued(some(ids), at=now()) for _ in range(2)),
         *(stores.sending.release(some(ids), after=timedelta(0)) for _ in range(2)),
         lease(),
         stores.letters.discard(DeadLetterFilter(user_id=str(user_id)), actor="somebody", only_tests=False),

@@ -20,6 +20,7 @@ from tidings.contracts.queues import WORK_QUEUES
 from tidings.gateway.store import Dispatch, GatewayStore
 from tidings.kit.broker.port import Broker, BrokerUnavailable, Message
 from tidings.kit.errors import Unavailable
+from tidings.kit.ids import now
 from tidings.kit.repeating import repeat
 
 BURST = 500
@@ -115,8 +116,9 @@ class Dispatcher:
 
     async def _publish(self, queue: str, burst: Sequence[Dispatch], *, path: str) -> None:
         messages = [Message(str(one.notification_id), one.body, one.headers) for one in burst]
+        at = now()  # before workers may have it, so that no step of theirs is earlier
         await self._broker.publish(queue, messages)
-        await self._store.mark_queued([one.notification_id for one in burst])
+        await self._store.mark_queued([one.notification_id for one in burst], at=at)
         DISPATCHED.labels(path).inc(len(burst))
 
 

@@ -166,10 +166,10 @@ class GatewayStore:
             rows = await connection.fetch(_READ_KEYS + " where k.expires_at > $3", owners, names, now())
         return _by_key(rows)
 
-    async def mark_queued(self, ids: Sequence[UUID]) -> None:
-        """The broker has them."""
+    async def mark_queued(self, ids: Sequence[UUID], *, at: datetime) -> None:
+        """The broker has them, which got them at that moment or soon after."""
         async with self._database.connection(limit=BATCH_SECONDS) as connection:
-            await connection.execute(_MARK_QUEUED, *span_of(ids), now())
+            await connection.execute(_MARK_QUEUED, *span_of(ids), at)
 
     async def due_priorities(self) -> list[Priority]:
         """Of which priorities there is something that should be published."""
@@ -330,6 +330,7 @@ where coalesce(group_id, id) in (select notification_id from claimed)
 returning id
 """  # noqa: S608 - both parts are texts of ours
 # Rows are locked in the order of their ids, as all do it who lock several: else two could deadlock.
+# What a worker spoke of before is marked already, and does not change any more.
 _MARK_QUEUED = """
 with locked as (
     select id from notifications where id = any($1::uuid[]) and id between $2 and $3 order by id for update
@@ -337,7 +338,7 @@ with locked as (
 update notifications n
 set dispatch_at = null, queued_at = coalesce(n.queued_at, $4),
     status = case when n.status in ('accepted', 'scheduled') then 'queued' else n.status end,
-    updated_at = greatest(n.updated_at, $4)
+    updated_at = case when n.queued_at is null then greatest(n.updated_at, $4) else n.updated_at end
 from locked where n.id = locked.id and n.id between $2 and $3
 """
 _DUE_PRIORITIES = """

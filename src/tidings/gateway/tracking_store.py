@@ -21,6 +21,8 @@ BATCH_SECONDS = 10.0
 
 REMARKS = frozenset({Reason.DEFERRED, Reason.COMPLAINED, Reason.DISPLAYED, Reason.CLICKED})
 """What providers remark on a message without saying why it is in its state."""
+_UNMARKED = [Status.ACCEPTED, Status.SCHEDULED, Status.CANCELLED]
+"""In which a notification may be that was queued a moment ago, if the mark is still to come."""
 _SAID_BY_PROVIDERS = frozenset({Status.SENT, Status.DELIVERED, Status.BOUNCED})
 
 
@@ -43,7 +45,9 @@ class TrackingStore:
             await connection.execute(_INSERT_EVENTS, *_event_columns(known))
             moves = _moves(states, known)
             if moves:
-                await connection.execute(_MOVE_STATES, *_move_columns(moves), now(), span.first, span.last)
+                await connection.execute(
+                    _MOVE_STATES, *_move_columns(moves), now(), span.first, span.last, _UNMARKED
+                )
             if fallbacks:
                 moves += await follow(connection, _firsts(fallbacks, states, known))
             remarks = [event for event in known if event.reason in REMARKS]
@@ -166,7 +170,8 @@ on conflict do nothing
 _MOVE_STATES = """
 update notifications n
 set status = moved.status, reason = moved.reason, updated_at = $5,
-    queued_at = coalesce(n.queued_at, greatest(n.accepted_at, least(moved.at, $5)))
+    queued_at = case when n.status = any($8::text[])
+        then coalesce(n.queued_at, greatest(n.accepted_at, least(moved.at, $5))) else n.queued_at end
 from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as moved (id, status, reason, at)
 where n.id = moved.id and n.id between $6 and $7
 """
