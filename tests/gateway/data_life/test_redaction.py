@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from gateway.data_life.conftest import Opened
-from gateway.data_life.stored import Stored, days_ago
+from gateway.data_life.stored import Stored, days_ago, storing
 from support.polling import eventually
 from tidings.contracts.callbacks import EventType, NotificationCallback, NotificationNews
 from tidings.contracts.codes import Channel, Status
@@ -103,6 +103,35 @@ async def test_a_redacted_dead_letter_is_not_replayed(opened: Opened, stored: St
         plan = (await gateway.post("/v1/dead-letters/replays", json=job)).json()
     assert [(one.status_code, one.json()["code"]) for one in answers] == [(422, "redacted_dead_letter")] * 2
     assert plan["skipped"] == {"redacted_dead_letter": 1}
+
+
+async def test_hearing_of_an_erasure_puts_nothing_off(
+    opened: Opened, stored: Stored, database_url: str
+) -> None:
+    """Redaction waits for who is writing that down just then, and not until it is its turn again."""
+    await stored.notification(OLD)
+    async with storing(database_url) as other:
+        hearing = other.connection.transaction()
+        await hearing.start()
+        await other.connection.execute("select from data_life for update")
+        async with opened(redact_after_days=30):
+            await eventually(lambda: _is_held_up(stored))
+            await hearing.rollback()
+            await eventually(lambda: _nothing_secret(stored))
+
+
+async def _is_held_up(stored: Stored) -> bool:
+    """Whether somebody waits to write down how far redaction has come."""
+    return bool(
+        await stored.connection.fetchval(
+            """
+            select exists (
+                select from pg_stat_activity where datname = current_database()
+                    and wait_event_type = 'Lock' and query like 'update data_life set redacted_up_to%'
+            )
+            """
+        )
+    )
 
 
 async def test_a_late_report_brings_nothing_back(opened: Opened, stored: Stored, broker_url: str) -> None:

@@ -37,9 +37,9 @@ class RedactionStore:
         the work alone.
         """
         async with self._database.transaction(limit=BATCH_SECONDS) as connection:
-            position = await connection.fetchval(_POSITION)
-            if position is None:
+            if not await connection.fetchval(_ALONE):
                 return 0
+            position = await connection.fetchval(_POSITION)
             rows = await connection.fetch(_NEXT, position, first_id(older_than), limit)
             if not rows:
                 return 0
@@ -101,7 +101,9 @@ def _is_due(row: asyncpg.Record) -> bool:
     return Status(row["status"]).settled and row["redacted_at"] is None
 
 
-_POSITION = "select redacted_up_to from data_life for update skip locked"
+# Not the lock of the row, which whoever hears of an erasure has for a moment.
+_ALONE = "select pg_try_advisory_xact_lock(hashtext(current_schema || '.redaction'))"
+_POSITION = "select redacted_up_to from data_life"
 _MOVE_ON = "update data_life set redacted_up_to = $1"
 _NEXT = """
 select id, status, redacted_at from notifications where id > $1 and id < $2 order by id limit $3
