@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from support.commands import run_command
@@ -63,3 +64,30 @@ async def test_life(stack: Stack, tmp_path: Path, schedule: Schedule) -> None:
     assert (await ask("end", the))[1].startswith(f"{the}  ended")
     code, shown = await ask("pause", the)
     assert (code, "schedule_ended" in shown) == (1, True)
+
+
+async def test_adding(stack: Stack, tmp_path: Path) -> None:
+    """What the options say is what recurs; a rule that is none is explained, and nothing is made."""
+    start = (now() + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
+    words = ["--start", start.isoformat(), "--time-zone", "Europe/Lisbon", "--name", "The report"]
+    words += ["--channel", "email", "--user", stack.ready["user_id"], "--template", "welcome"]
+    words += ["--var", "name=Ada", "--var", "link=https://example.com/start", "--fallback", "push"]
+
+    async def add(rule: str) -> tuple[int, str]:
+        home = str(stack.home)
+        return await run_command(
+            tmp_path, "schedules", "add", "--rule", rule, *words, "--json", "--home", home
+        )
+
+    code, shown = await add("FREQ=DAILY")
+    assert code == 0, shown
+    made = msgspec.json.decode(shown, type=Schedule)
+    assert (made.rrule, made.start_at_local, made.time_zone) == ("FREQ=DAILY", start, "Europe/Lisbon")
+    assert (made.name, len(made.next_at)) == ("The report", 5)
+    assert made.notification.variables == {"name": "Ada", "link": "https://example.com/start"}
+    assert made.notification.fallback == Fallback(channel=Channel.PUSH)
+
+    code, shown = await add("FREQ=OFTEN")
+    assert (code, "FREQ" in shown) == (1, True)
+    async with Tidings(stack.gateway, stack.ready["api_key"]) as tidings:
+        assert [one.rrule async for one in tidings.schedules.find()].count("FREQ=OFTEN") == 0
