@@ -27,8 +27,9 @@ from tidings.kit.auth import ServiceTokens
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.polling import eventually
+from support.ports import free_port
 from support.postgres import PostgresNode
-from support.servers import ValkeyNode, free_port
+from support.servers import ValkeyNode
 
 PEOPLE = 500
 ROUNDS = 100

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.servers import SERVICE_SECRET, free_port
+from support.ports import free_port
+from support.servers import SERVICE_SECRET
 from support.serving import serving
 from tidings.cli.templates.comparing import Kind
 from tidings.cli.templates.files import files_of

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Request, Response, route
 
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 
 

@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 
 from client.remote import Remote, Reply, problem
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from tidings.client.http import RemoteProblem, RemoteUnavailable, ServiceHttp
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

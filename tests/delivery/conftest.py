@@ -9,8 +9,9 @@ import pytest
 
 from delivery.desk import Desk, open_desk
 from simulator.running import Simulator, running, settings_in
+from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import SERVICE_SECRET, ValkeyNode, free_port
+from support.servers import SERVICE_SECRET, ValkeyNode
 from support.world import World, fresh_address, open_world
 from tidings.contracts.codes import Channel
 from tidings.contracts.messages import DeliveryMessage

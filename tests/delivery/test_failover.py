@@ -9,8 +9,8 @@ from delivery.conftest import MAX_ATTEMPTS, NewMessage, Ways
 from delivery.desk import open_desk
 from delivery.outside import emails_to, misbehave, smtp, times_fired
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from tidings.contracts.codes import ErrorOwner, Priority, Reason, Status
 from tidings.delivery.outcome import Refused
 from tidings.delivery.routing.chain import drawn, summary

@@ -10,8 +10,8 @@ from delivery.conftest import MAX_ATTEMPTS, RETRY_DELAYS, NewMessage
 from delivery.desk import Desk, open_desk
 from delivery.outside import emails_to, misbehave
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import serving
 from support.world import World
 from tidings.contracts.codes import Reason, Status

@@ -15,8 +15,9 @@ from delivery.desk import Desk, open_desk
 from delivery.outside import emails_to, misbehave, smtp, times_fired
 from simulator.running import Simulator, running, settings_in
 from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import ValkeyNode, free_port
+from support.servers import ValkeyNode
 from tidings.contracts.codes import Priority, Reason, Status
 from tidings.contracts.messages import DeliveryMessage
 from tidings.delivery.routing.gate import Entry

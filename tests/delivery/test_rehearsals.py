@@ -12,8 +12,8 @@ from delivery.desk import Desk, open_desk
 from delivery.outside import emails_to, misbehave, smtp
 from delivery.situations import SITUATIONS, Situation, add_templates
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.world import World
 from tidings.contracts.codes import Reason, Status, Step, Verdict
 from tidings.contracts.explaining import Would

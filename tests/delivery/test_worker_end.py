@@ -11,8 +11,8 @@ from delivery.conftest import NewMessage
 from delivery.outside import emails_to, fault_fired, misbehave, publish
 from simulator.running import Simulator
 from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import service_process
 from tidings.contracts.codes import Status
 from tidings.delivery.ledger import LEASE_SECONDS

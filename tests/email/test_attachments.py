@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from support.servers import free_port
+from support.ports import free_port
 from tidings.client.http import RemoteProblem, RemoteUnavailable
 from tidings.contracts.codes import Reason
 from tidings.contracts.messages import Attachment, EmailParts

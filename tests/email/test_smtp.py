@@ -6,7 +6,7 @@ import pytest
 
 from simulator.running import Simulator
 from support.parcels import ready
-from support.servers import free_port
+from support.ports import free_port
 from support.smtp_desk import config_at, config_for, desk, email, inbox, misbehave, provider_of, rude_server
 from tidings.contracts.codes import ErrorOwner
 from tidings.delivery.outcome import Taken

@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar, Request, Response, post
 
 from simulator.running import Simulator
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.smtp_desk import (
     PASSWORD,

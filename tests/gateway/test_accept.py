@@ -13,7 +13,7 @@ import pytest
 from gateway.conftest import NewBody, OpenGateway
 from gateway.queues import taking
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.world import World
 from tidings.contracts.messages import DeliveryMessage
 

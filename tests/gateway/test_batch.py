@@ -13,7 +13,7 @@ from gateway.keys import add_key
 from gateway.queues import taking
 from gateway.test_refusals import assert_problem
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.world import World
 from tidings.client import Tidings

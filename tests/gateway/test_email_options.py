@@ -15,7 +15,7 @@ from gateway.conftest import NewBody, OpenGateway
 from gateway.queues import taking
 from gateway.test_refusals import assert_problem
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.world import World
 from tidings.client.attachments import AttachmentsClient

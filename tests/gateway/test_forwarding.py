@@ -13,7 +13,7 @@ import pytest
 
 from gateway.conftest import API_KEY, OpenGateway
 from gateway.keys import add_key
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.gateway.app import open_app

@@ -8,7 +8,7 @@ import httpx
 from gateway.conftest import NewBody, OpenGateway
 from gateway.queues import taking
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.world import World
 from tidings.contracts.codes import Channel, Priority
 from tidings.contracts.queues import work_queue

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from gateway.conftest import OpenGateway
-from support.servers import SERVICE_SECRET, free_port
+from support.ports import free_port
+from support.servers import SERVICE_SECRET
 from support.world import World, fresh_address
 from tidings.client.links import preferences_path, unsubscribe_path
 

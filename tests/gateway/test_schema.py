@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from gateway.conftest import NewBody
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from tidings.gateway.app import open_app
 from tidings.gateway.settings import GatewaySettings

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.conftest import API_KEY, NewBody
 from gateway.dead_letters.letters import Letters
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.client import RemoteProblem, RemoteUnavailable, Tidings

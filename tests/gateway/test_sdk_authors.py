@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.conftest import API_KEY
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from tidings.client import Tidings
 from tidings.contracts.codes import Channel

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.conftest import API_KEY, NewBody
 from gateway.reading.conftest import Workers, step
+from support.ports import free_port
 from support.relay import Relay, relay_to
-from support.servers import free_port
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.client import RemoteProblem, RemoteUnavailable, Tidings

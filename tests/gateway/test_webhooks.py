@@ -13,7 +13,7 @@ from litestar import Litestar, Request, Response, route
 from gateway.conftest import OpenGateway
 from gateway.test_refusals import assert_problem
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 
 

@@ -17,7 +17,7 @@ from litestar.params import FromPath
 
 from support.commands import folder_for_homes
 from support.email_world import EmailWorld, Step, email_world, steps_of, stranger
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 
 pytestmark = pytest.mark.journey

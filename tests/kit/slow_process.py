@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 
 TESTS = Path(__file__).parent.parent
 SLOW_SERVICE = Path(__file__).with_name("slow_service.py")

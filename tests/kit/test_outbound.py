@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from support.servers import free_port
+from support.ports import free_port
 from tidings.kit.outbound import ForbiddenAddress, Outbound, TooLarge, Unreachable, open_outbound
 
 LIMIT = 1_000

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
 
-from support.servers import free_port
+from support.ports import free_port
 
 
 def answering(answer: web.Response) -> AbstractAsyncContextManager[str]:

@@ -8,8 +8,9 @@ import pytest
 
 from push.ways import Outside
 from simulator.running import Simulator, running, settings_in
+from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import SERVICE_SECRET, free_port
+from support.servers import SERVICE_SECRET
 from support.world import World, open_world
 from tidings.contracts.queues import topology
 from tidings.kit.broker import open_broker

@@ -7,8 +7,8 @@ import msgspec
 
 from push.ways import Outside
 from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.world import World
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
 from tidings.push.settings import PushSettings

@@ -7,8 +7,8 @@ import msgspec
 
 from push.outside import end_of, publish, pushes_to
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import service_process
 from tidings.contracts.codes import Reason, Status
 from tidings.kit.broker.port import Broker

@@ -9,8 +9,8 @@ import pytest
 from push.outside import end_of, publish, pushes_to
 from push.ways import Outside
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import ServiceProcess, service_process
 from support.world import World
 from tidings.contracts.codes import Reason, Status, Step, Verdict

@@ -10,8 +10,8 @@ import pytest
 from push.conftest import MAX_ATTEMPTS
 from push.outside import end_of, misbehave, publish, pushes_to, tokens_of
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import ServiceProcess, service_process
 from support.world import World
 from tidings.contracts.codes import Reason, Status

@@ -10,8 +10,8 @@ from push.outside import pushes_to
 from simulator.running import Simulator
 from support.parcels import new_message
 from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import service_process
 from support.world import World
 from tidings.contracts.codes import Channel, Status

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from simulator.running import running, settings_in
-from support.servers import free_port
+from support.ports import free_port
 from tidings.simulator.push_apis.apns import KEY_ID, TEAM_ID
 
 DEVICE = "a1" * 32

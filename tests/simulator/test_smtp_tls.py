@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from simulator.running import Simulator, running, settings_in
-from support.servers import free_port
+from support.ports import free_port
 from tidings.kit.settings import SettingsError
 from tidings.simulator.app import run
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import secrets
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,9 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 COMMAND_SECONDS = 60.0
-
-_OFFSETS = (0, 1, 2, 3, 4, 25, 26)
-_FIRST_PORT, _LAST_PORT = 10_000, 32_000  # below the ports that outgoing connections take
 
 
 @contextmanager
@@ -64,19 +59,3 @@ async def run_command(home: Path, *arguments: str, env: Mapping[str, str] | None
 def output_of(home: Path) -> str:
     """What the last command started with this folder has shown."""
     return (home / "shown.txt").read_text()
-
-
-def free_port_base() -> int:
-    """A number from which all ports that `--port-base` takes are free now."""
-    while True:
-        base = _FIRST_PORT + secrets.randbelow(_LAST_PORT - _FIRST_PORT)
-        if all(_is_free(base + offset) for offset in _OFFSETS):
-            return base
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

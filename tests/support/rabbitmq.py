@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from support.servers import free_port
+from support.ports import free_port
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the wrapper in /usr/sbin wants the service's user
 

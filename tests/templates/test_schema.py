@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import BESIDE_EXAMPLES, serving
 from tidings.templates.app import open_app
 from tidings.templates.settings import TemplatesSettings

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from client.remote import Remote, Reply, problem, running_server
-from support.servers import SERVICE_SECRET, client_of, free_port
+from support.ports import free_port
+from support.servers import SERVICE_SECRET, client_of
 from tidings.kit.auth import ServiceTokens
 from tidings.templates.app import open_app
 from tidings.templates.settings import TemplatesSettings

@@ -9,8 +9,9 @@ import httpx
 import msgspec
 import pytest
 
+from support.ports import free_port
 from support.postgres import PostgresNode
-from support.servers import SERVICE_SECRET, create_database, free_port, provision
+from support.servers import SERVICE_SECRET, create_database, provision
 from support.serving import serving
 from tidings.users.app import open_app
 from tidings.users.settings import UsersSettings

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import BESIDE_EXAMPLES, service_process
 from tidings.users.settings import UsersSettings
 

@@ -10,7 +10,7 @@ import aiosmtplib
 import pytest
 
 from support.bounce_mails import OUT_OF_OFFICE, delivery_report, failure
-from support.servers import free_port
+from support.ports import free_port
 from tidings.contracts.messages import Receipt, ReceiptKind
 from tidings.email.bounces.mailbox import MAX_CONNECTIONS, MAX_MAIL_BYTES, MAX_RECIPIENTS, bounce_mailbox
 from tidings.email.receipts.publishing import PublishReceipts

@@ -13,8 +13,9 @@ import pytest
 from redis.asyncio import Redis
 
 from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import SERVICE_SECRET, ValkeyNode, client_of, free_port
+from support.servers import SERVICE_SECRET, ValkeyNode, client_of
 from support.signed_webhooks import SendGridSender
 from support.world import World
 from tidings.client.http import ServiceHttp, open_session

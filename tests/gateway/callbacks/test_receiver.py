@@ -12,7 +12,7 @@ import pytest
 from docs.markdown import ROOT, blocks
 from gateway.callbacks.conftest import Hook, OpenDesk, step
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from tidings.contracts.codes import Status
 
 

@@ -10,8 +10,9 @@ from gateway.conftest import NewBody, OpenGateway
 from gateway.data_life.conftest import Opened
 from gateway.data_life.stored import HABIT, Stored, days_ago, storing
 from support.polling import eventually
+from support.ports import free_port
 from support.postgres import PostgresNode
-from support.servers import create_database, free_port, provision
+from support.servers import create_database, provision
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.kit.database import migrate

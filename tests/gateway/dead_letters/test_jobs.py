@@ -11,7 +11,7 @@ import msgspec
 from gateway.conftest import OpenGateway
 from gateway.dead_letters.letters import DEAD_LETTERS, Letters
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import service_process
 from tidings.gateway.settings import GatewaySettings
 from tidings.kit.ids import now

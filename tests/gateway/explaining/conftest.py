@@ -14,7 +14,8 @@ from delivery.situations import add_templates
 from gateway.conftest import NewBody, OpenGateway
 from simulator.running import Simulator, running, settings_in
 from support.polling import eventually
-from support.servers import SERVICE_SECRET, ValkeyNode, free_port, provision
+from support.ports import free_port
+from support.servers import SERVICE_SECRET, ValkeyNode, provision
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.delivery.worker import channel_app, consuming, open_works

@@ -15,7 +15,7 @@ from gateway.explaining.test_dry_runs import dry, kept, unknown_deliveries
 from gateway.test_refusals import assert_problem
 from support.answering import answering, http
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from tidings.client import Tidings
 from tidings.contracts.batches import NewBatch

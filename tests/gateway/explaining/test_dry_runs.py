@@ -14,7 +14,7 @@ from delivery.outside import emails_to
 from delivery.situations import SITUATIONS, Situation
 from gateway.conftest import NewBody, OpenGateway
 from gateway.explaining.conftest import PATIENCE, EmailService, Engines, Followed
-from support.servers import free_port
+from support.ports import free_port
 from support.world import World
 from tidings.kit.ids import now
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from gateway.conftest import API_KEY
+from support.ports import free_port
 from support.rabbitmq import RabbitNode, rabbitmq_is_installed
-from support.servers import free_port
 from support.serving import ServiceProcess, service_process
 from tidings.gateway.settings import GatewaySettings
 

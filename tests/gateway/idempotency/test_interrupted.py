@@ -14,7 +14,7 @@ from gateway.conftest import API_KEY, OpenGateway
 from gateway.idempotency.conftest import Write, is_replay, told
 from support.answering import Answering, answering, http
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import service_process
 from support.world import World
 from tidings.gateway.settings import GatewaySettings

@@ -10,7 +10,8 @@ from prometheus_client import REGISTRY
 from gateway.conftest import NewBody
 from gateway.limits.conftest import OpenCaller
 from support.polling import eventually
-from support.servers import ValkeyNode, free_port
+from support.ports import free_port
+from support.servers import ValkeyNode
 
 
 @pytest.fixture

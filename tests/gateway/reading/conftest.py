@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gateway.conftest import API_KEY, TEST_API_KEY, NewBody
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from support.world import World
 from tidings.contracts.codes import Reason, Status

@@ -12,7 +12,7 @@ from gateway.conftest import API_KEY
 from gateway.keys import add_key
 from gateway.reading.conftest import Follow, Workers, reader_of, step, told
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import service_process, serving
 from tidings.contracts.codes import Status
 from tidings.gateway.app import open_app

@@ -11,7 +11,7 @@ import pytest
 from gateway.conftest import OpenGateway
 from gateway.keys import add_key
 from gateway.schedules.conftest import Add, NewSchedule, wall
-from support.servers import free_port
+from support.ports import free_port
 from support.world import World, fresh_address
 
 SCOPES = ("notifications:read", "notifications:write")

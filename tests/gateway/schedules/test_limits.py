@@ -16,7 +16,8 @@ from gateway.conftest import NewBody, OpenGateway
 from gateway.keys import add_key
 from gateway.schedules.conftest import NewSchedule, has, made_by, read_schedule, turn_back
 from support.polling import eventually
-from support.servers import create_database, free_port, provision
+from support.ports import free_port
+from support.servers import create_database, provision
 from support.world import World
 
 PATIENCE = 5.0

@@ -11,7 +11,8 @@ import msgspec
 from gateway.conftest import OpenGateway
 from gateway.schedules.conftest import EVERY_MINUTE, Add, NewSchedule, Overdue, Read, has, made_by, wall
 from support.polling import eventually
-from support.servers import create_database, free_port, provision
+from support.ports import free_port
+from support.servers import create_database, provision
 from support.serving import service_process
 from support.world import World, fresh_address
 from tidings.gateway.settings import GatewaySettings

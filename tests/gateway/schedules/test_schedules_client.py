@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.conftest import API_KEY
 from gateway.schedules.conftest import NewSchedule
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from tidings.client import Tidings
 from tidings.contracts.codes import Channel, Status

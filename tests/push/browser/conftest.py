@@ -13,7 +13,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from push.browser.chromium import Browser, Tab, browsing, chromium
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import serving
 from tidings.kit.ids import now
 from tidings.push.browser.routes import routes

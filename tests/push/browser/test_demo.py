@@ -7,7 +7,8 @@ from litestar import Litestar
 
 from push.browser.conftest import Site
 from support.polling import eventually
-from support.servers import client_of, free_port
+from support.ports import free_port
+from support.servers import client_of
 from tidings.kit.problems import render_problem
 from tidings.simulator.demo import demo_routes
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from push.answers import answering, serving
 from push.ways import Outside, open_way
-from support.servers import free_port
+from support.ports import free_port
 from tidings.client.http import open_session
 from tidings.contracts.codes import ErrorOwner
 from tidings.delivery.outcome import Refused, Taken

@@ -15,7 +15,7 @@ from push.outside import fired, misbehave, pushes_to
 from push.ways import CONTENT, Outside, device, open_way
 from simulator.running import Simulator, running, settings_in
 from support.parcels import new_message
-from support.servers import free_port
+from support.ports import free_port
 from tidings.contracts.codes import Channel, ErrorOwner
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner

@@ -19,7 +19,7 @@ from push.outside import pushes_to
 from push.ways import CONTENT, VAPID_KEYS, Outside, Way, device, open_way
 from simulator.running import Simulator
 from support.parcels import new_message, parcel_of
-from support.servers import free_port
+from support.ports import free_port
 from tidings.contracts.codes import Channel, ErrorOwner
 from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner
 from tidings.delivery.outcome import Refused, Taken
