@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from simulator.running import Simulator
 from support.parcels import ready
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.smtp_desk import config_at, config_for, email, inbox, misbehave, provider_of
 from support.wire import Wire, wire_to
 from tidings.contracts.codes import ErrorOwner
@@ -155,17 +155,22 @@ async def test_an_email_under_way_at_the_end_is_finished(
     await eventually(lambda: wire.open == 0)
 
 
-async def test_the_pool_is_in_the_metrics(wired: tuple[SmtpProvider, Wire], simulator: Simulator) -> None:
+async def test_the_pool_is_in_the_metrics(wired: tuple[SmtpProvider, Wire]) -> None:
     """Connections open and in use, emails that wait for one, and attempts to connect are counted."""
     provider, wire = wired
 
     def shows(state: str, number: int) -> bool:
         return sample("tidings_smtp_connections", provider="wired", state=state) == number
 
+    claims = asyncio.Event()
+
+    async def claim() -> None:
+        await claims.wait()
+
     before = sample("tidings_smtp_connects_total", provider="wired", outcome="ok")
-    await misbehave(simulator, {"latency_s": 0.5})
-    sending = [asyncio.create_task(send(provider)) for _ in range(5)]
+    sending = [asyncio.create_task(provider.send(email(), claim)) for _ in range(5)]
     await eventually(lambda: shows("open", 3) and shows("in_use", 3) and shows("waiting", 2))
+    claims.set()
     await asyncio.gather(*sending)
     assert sample("tidings_smtp_connects_total", provider="wired", outcome="ok") == before + 3
     assert (wire.opened, shows("open", 3), shows("in_use", 0), shows("waiting", 0)) == (3, True, True, True)

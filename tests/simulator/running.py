@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import ServiceProcess, service_process
 from tidings.simulator.settings import SimulatorSettings
 
@@ -43,7 +43,7 @@ async def running(settings: SimulatorSettings) -> AsyncIterator[Simulator]:
     """A simulator that answers, ended on leaving."""
     async with (
         service_process("simulator", settings) as process,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as http,
     ):
         yield Simulator(
             process,

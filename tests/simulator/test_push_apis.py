@@ -13,11 +13,16 @@ ONESIGNAL = {"Authorization": "Key simulator-key"}
 TOKEN = "ExponentPushToken[abc]"
 
 
+def subscription() -> str:
+    """A subscription of somebody: the beginning of its id is none that stands for nobody."""
+    return f"a{str(uuid4())[1:]}"
+
+
 def notification(**changes: object) -> dict[str, Any]:
     """A OneSignal request that is in order, with changes."""
     return {
         "app_id": APP_ID,
-        "include_subscription_ids": [str(uuid4())],
+        "include_subscription_ids": [subscription()],
         "contents": {"en": "Hello"},
         **changes,
     }
@@ -97,8 +102,7 @@ async def test_onesignal_recognises_a_repeat(simulator: Simulator) -> None:
 
 async def test_onesignal_sends_to_those_it_knows(simulator: Simulator) -> None:
     """Subscriptions of nobody are listed, and the others get theirs; where none is left the id is empty."""
-    known, unknown, off = str(uuid4()), f"dead{str(uuid4())[4:]}", f"0ff0{str(uuid4())[4:]}"
-    known = f"a{known[1:]}"
+    known, unknown, off = subscription(), f"dead{str(uuid4())[4:]}", f"0ff0{str(uuid4())[4:]}"
     partly = await onesignal(simulator, notification(include_subscription_ids=[known, unknown, off]))
     nobody = await onesignal(simulator, notification(include_subscription_ids=[unknown]))
     switched_off = await onesignal(simulator, notification(include_subscription_ids=[off]))

@@ -69,10 +69,10 @@ async def test_concurrent_puts_are_numbered_one_by_one(
 ) -> None:
     """Writers that meet get distinct, consecutive versions, each with its own words."""
     answers = await asyncio.gather(
-        *(templates.put(f"/templates/{template_id}", json=email(f"by {n}")) for n in range(20))
+        *(templates.put(f"/templates/{template_id}", json=email(f"by {n}")) for n in range(6))
     )
     versions = {answer.json()["version"]: f"by {n}" for n, answer in enumerate(answers)}
-    assert sorted(versions) == list(range(2, 22))
+    assert sorted(versions) == list(range(2, 8))
     for version, subject in versions.items():
         assert await subject_of(templates, f"/templates/{template_id}?version={version}") == subject
 

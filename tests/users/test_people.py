@@ -126,10 +126,10 @@ async def test_a_patch_changes_what_it_names(users: httpx.AsyncClient, add_user:
 async def test_patches_at_once_are_all_kept(users: httpx.AsyncClient, add_user: AddUser) -> None:
     """Of many writers to one person none overwrites what another wrote elsewhere."""
     user_id = await add_user(attributes={"first": 0})
-    patches = [{"attributes": {f"key-{number}": number}} for number in range(20)]
+    patches = [{"attributes": {f"key-{number}": number}} for number in range(6)]
     await asyncio.gather(*(users.patch(f"/users/{user_id}", json=patch) for patch in patches))
     attributes = (await users.get(f"/users/{user_id}")).json()["attributes"]
-    assert attributes == {"first": 0, **{f"key-{number}": number for number in range(20)}}
+    assert attributes == {"first": 0, **{f"key-{number}": number for number in range(6)}}
 
 
 async def test_a_patch_cannot_take_an_external_id(users: httpx.AsyncClient, add_user: AddUser) -> None:
@@ -158,9 +158,9 @@ async def test_a_person_is_put_under_an_id_of_the_caller(users: httpx.AsyncClien
 
 async def test_puts_of_one_person_at_once_make_one_person(users: httpx.AsyncClient) -> None:
     """However the requests interleave, exactly one of them added the person."""
-    puts = [users.put("/users/external/raced", json={"name": f"{number}"}) for number in range(10)]
+    puts = [users.put("/users/external/raced", json={"name": f"{number}"}) for number in range(6)]
     answers = await asyncio.gather(*puts)
-    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 

@@ -218,7 +218,7 @@ async def test_secrets_that_are_echoed(kind: str) -> None:
 @pytest.mark.parametrize("kind", HTTP_KINDS)
 async def test_a_request_that_is_never_answered(kind: str) -> None:
     """Silence beyond the limit is ambiguous: the request went out."""
-    config = config_of(kind, url="http://unused", seconds=0.3)
+    config = config_of(kind, url="http://unused", seconds=2)
     async with answering(None) as server, sending(msgspec.structs.replace(config, url=server.url)) as desk:
         refused = await desk.refused()
     assert refused.owner is AMBIGUOUS
@@ -238,7 +238,7 @@ PINGS = {
 async def test_ping(kind: str) -> None:
     """A key that is known passes, one that may only send too; an unknown one and silence do not."""
     asked, known, unknown = PINGS[kind]
-    config = config_of(kind, url="http://unused", seconds=0.3)
+    config = config_of(kind, url="http://unused", seconds=2)
     async with answering(known) as server, sending(msgspec.structs.replace(config, url=server.url)) as desk:
         await desk.provider.ping()
         assert server.requests[0].startswith(asked.encode())

@@ -1,6 +1,6 @@
 """Receipts among real services: webhooks over HTTP, the consumer on the queue, the user service behind it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -10,8 +10,10 @@ from litestar import Litestar, Response, get
 from litestar.params import FromPath
 from redis.asyncio import Redis
 
+from support.polling import eventually
+from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import SERVICE_SECRET, client_of, free_port
+from support.servers import SERVICE_SECRET, client_of
 from support.serving import serving
 from support.signed_webhooks import (
     TOPIC,
@@ -26,6 +28,7 @@ from support.signed_webhooks import (
 from support.world import World, fresh_address, open_world
 from tidings.client.http import ServiceHttp, open_session
 from tidings.client.users import UsersClient
+from tidings.contracts.messages import Receipt
 from tidings.contracts.queues import topology
 from tidings.delivery.ledger import Ledger, open_ledger
 from tidings.delivery.providers_file import ProviderConfig
@@ -39,6 +42,7 @@ from tidings.email.providers.configs import (
     SesConfig,
 )
 from tidings.email.receipts.consumer import consuming_receipts
+from tidings.email.receipts.memory import ReceiptMemory
 from tidings.email.receipts.publishing import PublishReceipts, receipts_publisher
 from tidings.email.receipts.webhook import Webhook
 from tidings.email.receipts.webhooks import Webhooks, open_webhooks, webhook_routes
@@ -53,6 +57,8 @@ from tidings.kit.service import build_app
 RETRY_DELAYS = (0.2, 0.4)
 MAILGUN_KEY = "the key of the account"
 POSTMARK_PASSWORD = "the password in the URL"
+
+Remembered = Callable[[Sequence[Receipt | None]], Awaitable[None]]
 
 
 @pytest.fixture(scope="session")
@@ -246,6 +252,22 @@ async def consumer(
         broker, redis=redis, users=users, ledger=ledger, reporter=reporter, limit=5
     ):
         yield reports
+
+
+@pytest.fixture(scope="session")
+def remembered(redis: Redis) -> Remembered:
+    """Waits until receipts are remembered, which comes after all else, their reports too: a repeat is one."""
+    memory = ReceiptMemory(redis)
+
+    async def wait(receipts: Sequence[Receipt | None]) -> None:
+        told = [receipt for receipt in receipts if receipt]
+
+        async def known() -> bool:
+            return not await memory.unseen(told)
+
+        await eventually(known)
+
+    return wait
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """The sandbox: a whole life for an email that goes nowhere."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import pytest
 
 from support.parcels import new_message, parcel_of, ready
 from support.reports import Reports
 from tidings.contracts.codes import Channel, ErrorOwner, Reason, Status
+from tidings.contracts.messages import Receipt
 from tidings.contracts.templates import RenderedEmail
 from tidings.delivery.outcome import Refused, Taken
 from tidings.email.letter import EmailParcel, Letter
@@ -12,6 +15,8 @@ from tidings.email.receipts.publishing import PublishReceipts
 from tidings.email.sandbox import SandboxProvider, is_magic
 from tidings.kit.addresses import SANDBOX_DOMAIN
 from tidings.kit.broker.port import BrokerUnavailable
+
+Remembered = Callable[[Sequence[Receipt | None]], Awaitable[None]]
 
 LIVES = [
     ("delivered", [(Status.DELIVERED, None)]),
@@ -50,12 +55,21 @@ async def test_any_other_address_gets_its_email(publish: PublishReceipts, consum
     assert (await consumer.next_of(parcel.message.notification_id)).status is Status.DELIVERED
 
 
-async def test_a_repeated_send_repeats_the_same_events(publish: PublishReceipts, consumer: Reports) -> None:
+async def test_a_repeated_send_repeats_the_same_events(
+    publish: PublishReceipts, consumer: Reports, remembered: Remembered
+) -> None:
     """A redelivered message does not live twice."""
     parcel, later = parcel_for(f"bounced@{SANDBOX_DOMAIN}"), parcel_for("ada@example.com")
-    sandbox = SandboxProvider(publish)
+    told: list[Receipt] = []
+
+    async def publish_and_note(receipts: Sequence[Receipt]) -> None:
+        told.extend(receipts)
+        await publish(receipts)
+
+    sandbox = SandboxProvider(publish_and_note)
     await sandbox.send(parcel, ready)
     await consumer.next_of(parcel.message.notification_id)
+    await remembered(told)
     await sandbox.send(parcel, ready)
     await sandbox.send(later, ready)
     await consumer.next_of(later.message.notification_id)

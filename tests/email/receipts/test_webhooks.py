@@ -1,6 +1,6 @@
 """Webhooks: what each provider's proves, and what it says. One suite for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from time import time_ns
 from uuid import UUID, uuid4
@@ -11,15 +11,17 @@ import pytest
 from support.reports import Reports
 from support.signed_webhooks import Happening, Sender
 from tidings.contracts.codes import Reason, Status
-from tidings.contracts.messages import ReceiptKind
+from tidings.contracts.messages import Receipt, ReceiptKind
 from tidings.delivery.providers_file import ProviderConfig
 from tidings.email.providers.configs import ResendConfig, SendGridConfig
-from tidings.email.receipts.webhook import Posted
+from tidings.email.receipts.webhook import Posted, Webhook
 from tidings.email.receipts.webhooks import open_webhooks
 from tidings.email.return_path import ReturnPath
 from tidings.kit.ids import now
 from tidings.kit.outbound import Outbound
 from tidings.kit.settings import SettingsError
+
+Remembered = Callable[[Sequence[Receipt | None]], Awaitable[None]]
 
 PROVIDERS = ["sendgrid", "ses", "postmark", "mailgun", "resend"]
 STEPS = {
@@ -107,13 +109,20 @@ async def test_an_old_webhook_is_refused(
 
 @pytest.mark.parametrize("name", PROVIDERS)
 async def test_a_replayed_webhook_changes_nothing(
-    name: str, senders: Mapping[str, Sender], http: httpx.AsyncClient, consumer: Reports
+    *,
+    name: str,
+    senders: Mapping[str, Sender],
+    webhooks: Mapping[str, Webhook],
+    http: httpx.AsyncClient,
+    consumer: Reports,
+    remembered: Remembered,
 ) -> None:
     """The same request again is answered as before and applied once."""
     told, later = happening(ReceiptKind.HARD_BOUNCE), happening()
     posted = senders[name].post(told, now())
     await post(http, name, posted)
     await consumer.next_of(uuid_of(told))
+    await remembered(await webhooks[name].read(posted))
     assert (await post(http, name, posted)).status_code == 200
     await post(http, name, senders[name].post(later, now()))
     await consumer.next_of(uuid_of(later))
@@ -121,12 +130,18 @@ async def test_a_replayed_webhook_changes_nothing(
 
 
 async def test_a_stolen_mailgun_token_changes_nothing(
-    senders: Mapping[str, Sender], http: httpx.AsyncClient, consumer: Reports
+    senders: Mapping[str, Sender],
+    webhooks: Mapping[str, Webhook],
+    http: httpx.AsyncClient,
+    consumer: Reports,
+    remembered: Remembered,
 ) -> None:
     """Mailgun signs no event, only a token: with other words it repeats what was applied."""
     told, later = happening(event_id="a token"), happening()
-    await post(http, "mailgun", senders["mailgun"].post(told, now()))
+    posted = senders["mailgun"].post(told, now())
+    await post(http, "mailgun", posted)
     await consumer.next_of(uuid_of(told))
+    await remembered(await webhooks["mailgun"].read(posted))
     forged = happening(ReceiptKind.HARD_BOUNCE, notification_id=told.notification_id, event_id="a token")
     await post(http, "mailgun", senders["mailgun"].post(forged, now()))
     await post(http, "mailgun", senders["mailgun"].post(later, now()))
