@@ -126,8 +126,7 @@ async def test_the_gateway_killed_in_the_middle(operator: Operator) -> None:
         return len(await operator.stack.inbox()) >= 10
 
     await eventually(some_sent)
-    operator.stack.kill("gateway")
-    await eventually(lambda: operator.stack.is_up("gateway"))
+    await operator.stack.restart("gateway")
 
     async def over() -> bool:
         return bool((await operator.read("job", job["id"]))["state"] == "completed")

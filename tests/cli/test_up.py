@@ -16,7 +16,7 @@ from support.stack import Stack
 
 pytestmark = pytest.mark.journey
 
-BACK_SECONDS = 10.0
+BACK_SECONDS = 60.0
 FIVE = {"gateway", "users", "templates", "email", "push"}
 
 
@@ -101,8 +101,11 @@ async def test_killed_service(stack: Stack, service: str) -> None:
 async def test_killed_engine(stack: Stack, engine: str) -> None:
     """A killed engine is started again where it was, with its data."""
     before = await stack.accept()
-    server = next(p for p in psutil.Process(stack.pid).children() if p.name() == engine)
-    server.kill()
+    killed = _engine(stack, engine)
+    assert killed is not None
+    killed.kill()
+    # Before that, whoever asks may still be answered by what is about to end.
+    await eventually(lambda: _engine(stack, engine) not in {killed, None}, within=BACK_SECONDS)
     await eventually(lambda: _all_up(stack), within=BACK_SECONDS)
     assert (await stack.wait_settled(before))["status"] == "sent"
 
@@ -126,6 +129,12 @@ async def test_roles_are_apart(stack: Stack, neighbour: str) -> None:
             await connection.execute(f"select * from {neighbour}")  # noqa: S608 - a name from this file
     finally:
         await connection.close()
+
+
+def _engine(stack: Stack, name: str) -> psutil.Process | None:
+    """The process of an engine, if it is there now."""
+    found = (one for one in psutil.process_iter(["ppid", "name"]) if one.info["ppid"] == stack.pid)
+    return next((one for one in found if one.info["name"] == name), None)
 
 
 async def _is_back(stack: Stack, service: str, killed: int) -> None:

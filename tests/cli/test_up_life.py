@@ -6,14 +6,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.commands import free_port_base, run_command, up_arguments
+from support.commands import run_command, up_arguments
 from support.polling import eventually
+from support.ports import free_port_base
 from support.servers import create_database
 from support.stack import QUICK_RETRIES, Stack
 
 pytestmark = pytest.mark.journey
 
-GONE_SECONDS = 10.0
+GONE_SECONDS = 60.0
 SMTP_OFFSET = 26
 """The port of the simulator's SMTP server, after the first port."""
 

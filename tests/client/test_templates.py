@@ -67,7 +67,7 @@ async def test_the_newest_is_asked_for_once_a_second_at_most(
     async def new_version_is_seen() -> bool:
         return version_of(await templates.newest("welcome")) == 2
 
-    await eventually(new_version_is_seen, within=10)
+    await eventually(new_version_is_seen)
 
 
 async def test_who_wants_to_be_sure_is_not_served_from_memory(
@@ -95,7 +95,7 @@ async def test_an_unchanged_newest_version_is_not_read_again(
         assert await templates.newest("welcome") is first
         return len(remote.asked) > 1
 
-    await eventually(asked_again, within=10)
+    await eventually(asked_again)
     tags = [asked.headers.get("if-none-match") for asked in remote.asked]
     assert tags[:2] == [None, '"1"']
 
@@ -130,7 +130,7 @@ async def test_the_last_version_seen_serves_during_an_outage(
         assert version_of(await templates.newest("welcome")) == 1
         return len(remote.asked) > 1
 
-    await eventually(asked_in_vain, within=10)
+    await eventually(asked_in_vain)
     with pytest.raises(RemoteUnavailable):
         await templates.newest("other")
     with pytest.raises(RemoteUnavailable):

@@ -9,6 +9,7 @@ import pytest
 
 from docs.markdown import ROOT
 from docs.shell import examples, run, shows
+from support.commands import folder_for_homes
 from support.stack import Stack
 
 README = ROOT / "README.md"
@@ -20,15 +21,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-async def folder(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
+async def folder() -> AsyncIterator[Path]:
     """A folder in which `make up` might have been typed; retries come soon."""
-    folder = tmp_path_factory.mktemp("readme")
-    (folder / ".venv").symlink_to(Path(sys.prefix))
-    stack = await Stack.start(folder / ".tidings")
-    try:
-        yield folder
-    finally:
-        await stack.stop()
+    with folder_for_homes() as folder:
+        (folder / ".venv").symlink_to(Path(sys.prefix))
+        stack = await Stack.start(folder / ".tidings")
+        try:
+            yield folder
+        finally:
+            await stack.stop()
 
 
 def test_commands(folder: Path) -> None:

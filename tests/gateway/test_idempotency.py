@@ -185,12 +185,13 @@ async def test_a_key_that_is_claimed_anew_does_not_hold_up_the_sweep(
     for body in (claimed, over):
         await gateway.post("/v1/notifications", json=body)
     keys = [body["request_id"] for body in (claimed, over)]
-    await admin.execute("update idempotency_keys set expires_at = now() where key = any($1)", keys)
     async with (
         open_database(settings.database_url, schema="gateway", package="tidings.gateway") as database,
         database.transaction(limit=BATCH_SECONDS) as connection,
     ):
-        await connection.execute("select from idempotency_keys where key = $1 for update", keys[0])
+        # Locked before its time is over, as gateways sweep too, and so that its time can still be changed.
+        await connection.execute("select from idempotency_keys where key = $1 for key share", keys[0])
+        await admin.execute("update idempotency_keys set expires_at = now() where key = any($1)", keys)
         async with asyncio.timeout(BATCH_SECONDS / 2):
             while await GatewayStore(database).drop_expired_keys(limit=1_000):
                 pass

@@ -32,9 +32,10 @@ async def test_a_revoked_key_is_refused(
     gateway: httpx.AsyncClient, open_gateway: OpenGateway, admin: asyncpg.Connection
 ) -> None:
     """A revoked key opens nothing at a gateway that did not see it lately."""
-    headers = {"Authorization": f"Bearer {await add_key(admin, 'notifications:read')}"}
+    key = await add_key(admin, "notifications:read")
+    headers = {"Authorization": f"Bearer {key}"}
     assert (await gateway.get("/v1/notifications", headers=headers)).status_code == 200
-    await admin.execute("update api_keys set revoked_at = now() where scopes = '{notifications:read}'")
+    await admin.execute("update api_keys set revoked_at = now() where digest = sha256($1)", key.encode())
     async with open_gateway() as fresh:
         answer = await fresh.get("/v1/notifications", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "unknown_api_key")

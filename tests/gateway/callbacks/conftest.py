@@ -210,6 +210,7 @@ def impatient(settings: GatewaySettings, hooks: Hooks) -> GatewaySettings:
         callback_hosts=(hooks.place,),
         callback_retry_delays=(0.1, 0.1, 0.1),
         callback_rest_seconds=0.1,
+        callback_seconds=60,
     )
 
 

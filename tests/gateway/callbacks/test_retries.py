@@ -12,7 +12,7 @@ from gateway.callbacks.conftest import SCOPES, Caller, Hooks, OpenDesk
 from gateway.conftest import NewBody
 from gateway.keys import add_key
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port
 from support.serving import service_process
 from tidings.contracts.queues import topology
 from tidings.gateway.app import open_app
@@ -159,14 +159,14 @@ async def test_failing_for_long_suspends(open_desk: OpenDesk, hooks: Hooks) -> N
         await eventually(lambda: len(set(hook.ids)) == 3)
 
 
-@pytest.mark.parametrize(("asked", "waits"), [("7", 7), ("0", 5), ("86400", 10)])
+@pytest.mark.parametrize(("asked", "waits"), [("700", 700), ("0", 500), ("86400", 1000)])
 async def test_an_endpoint_may_ask_for_up_to_twice_the_wait(
     open_desk: OpenDesk, hooks: Hooks, asked: str, waits: int
 ) -> None:
     """`Retry-After` is kept, between once and twice the usual wait."""
     hook = hooks.new()
     hook.answers = [web.Response(status=429, headers={"Retry-After": asked})]
-    async with open_desk(callback_retry_delays=(5,)) as desk, desk.caller() as caller:
+    async with open_desk(callback_retry_delays=(500,)) as desk, desk.caller() as caller:
         endpoint = await caller.add(hook)
         await caller.sent()
 

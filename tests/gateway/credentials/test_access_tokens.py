@@ -11,7 +11,8 @@ import pytest
 from gateway.conftest import API_KEY, TEST_API_KEY, NewBody, OpenGateway
 from gateway.credentials.conftest import NewKey, NewToken, bearer, told
 from support.polling import eventually
-from support.servers import SERVICE_SECRET, client_of, free_port, provision
+from support.ports import free_port
+from support.servers import SERVICE_SECRET, client_of, provision
 from support.serving import serving
 from support.world import World
 from tidings.gateway.app import open_app
@@ -107,7 +108,7 @@ async def test_another_gateway_takes_the_token(open_gateway: OpenGateway, new_to
 async def test_a_token_ends_with_its_key(
     gateway: httpx.AsyncClient, open_gateway: OpenGateway, new_key: NewKey, new_token: NewToken
 ) -> None:
-    """Once its key is revoked a token is refused there at once, and at other gateways within 10 s."""
+    """Once its key is revoked a token is refused there at once, and at other gateways soon after."""
     made = await new_key("notifications:read")
     headers = bearer(await new_token(made["key"]))
     async with open_gateway() as other:
@@ -119,7 +120,7 @@ async def test_a_token_ends_with_its_key(
         async def refused_elsewhere() -> bool:
             return (await other.get("/v1/notifications", headers=headers)).status_code == 401
 
-        await eventually(refused_elsewhere, within=12)
+        await eventually(refused_elsewhere)
 
 
 async def test_a_service_checks_tokens_by_itself(

@@ -92,7 +92,7 @@ async def test_a_first_key_that_was_rotated_away_stays_away(
 async def test_a_revoked_key_ends_here_at_once_and_elsewhere_soon(
     gateway: httpx.AsyncClient, open_gateway: OpenGateway, new_key: NewKey
 ) -> None:
-    """The gateway that revokes a key refuses it from then on, and another that remembers it within 10 s."""
+    """The gateway that revokes a key refuses it from then on, and another that remembers it soon after."""
     made = await new_key()
     async with open_gateway() as other:
         assert await opens(gateway, made["key"])
@@ -104,7 +104,7 @@ async def test_a_revoked_key_ends_here_at_once_and_elsewhere_soon(
         async def refused_elsewhere() -> bool:
             return not await opens(other, made["key"])
 
-        await eventually(refused_elsewhere, within=12)
+        await eventually(refused_elsewhere)
     assert (await gateway.get(f"{KEYS}/{made['id']}")).json()["revoked_at"] is not None
     rotated = await gateway.post(f"{KEYS}/{made['id']}/rotate", json={})
     assert told(rotated) == (409, "ended_api_key")

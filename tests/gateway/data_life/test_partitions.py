@@ -2,14 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from gateway.conftest import NewBody
 from gateway.data_life.conftest import Opened
 from gateway.data_life.stored import Stored, id_of
+from support.polling import eventually
 from tidings.gateway.data_life.weeks import Week
-
-NOW = datetime.now(UTC)
+from tidings.kit.ids import now
 
 
 async def partitions(stored: Stored, table: str = "notifications") -> list[str]:
@@ -26,12 +26,18 @@ async def outside(stored: Stored) -> int:
     return count
 
 
+async def all_are_made(stored: Stored) -> bool:
+    """Whether those of five weeks are there, which waits for as long as the tables are in use."""
+    return len(await partitions(stored)) == len(await partitions(stored, "events")) == 6
+
+
 async def test_partitions_are_made_ahead(opened: Opened, stored: Stored, new_body: NewBody) -> None:
     """A gateway that started has this week's partition and the next four, and writes into it."""
-    weeks = [week.suffix for week in Week.of(NOW).following(4)]
+    weeks = [week.suffix for week in Week.of(now()).following(4)]
     async with opened() as gateway:
         answer = await gateway.post("/v1/notifications", json=new_body())
-    assert answer.status_code == 202, answer.text
+        assert answer.status_code == 202, answer.text
+        await eventually(lambda: all_are_made(stored))
     assert await partitions(stored) == await partitions(stored, "events") == [*weeks, "default"]
     assert await stored.count(f"notifications_{weeks[0]}") == 1
 
@@ -40,14 +46,16 @@ async def test_gateways_that_start_at_once_make_each_of_them_once(opened: Opened
     """Whoever comes second finds them there."""
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(stack.enter_async_context(opened()) for _ in range(3)))
-        assert len(await partitions(stored)) == 6
+        await eventually(lambda: all_are_made(stored))
+    assert len(await partitions(stored)) == 6
 
 
 async def test_what_found_no_partition_moves_into_it(opened: Opened, stored: Stored) -> None:
     """Rows of this week that were in the default partition are in the week's, and read as before."""
-    kept = await stored.notification(NOW)
+    kept = await stored.notification(now())
     assert await outside(stored) == 2
     async with opened() as gateway:
+        await eventually(lambda: all_are_made(stored))
         found = (await gateway.get(f"/v1/notifications/{kept}")).json()
     assert await outside(stored) == 0
     assert [step["status"] for step in found["timeline"]] == ["accepted", "sent"]
@@ -55,7 +63,7 @@ async def test_what_found_no_partition_moves_into_it(opened: Opened, stored: Sto
 
 async def test_a_clock_that_is_years_ahead_loses_nothing(opened: Opened, stored: Stored) -> None:
     """An id of a far future is kept in the default partition, can be read, and shows in the metrics."""
-    far = NOW + timedelta(days=9_000)
+    far = now() + timedelta(days=9_000)
     lost = await stored.notification(far)
     async with opened() as gateway:
         found = await gateway.get(f"/v1/notifications/{lost}")
@@ -68,7 +76,8 @@ async def test_a_clock_that_is_years_ahead_loses_nothing(opened: Opened, stored:
 
 async def test_pages_go_on_from_week_to_week(opened: Opened, stored: Stored) -> None:
     """A list is in the order of ids, whatever partition they are in."""
-    moments = [NOW - timedelta(days=4 * number) for number in range(8)]
+    newest = now()
+    moments = [newest - timedelta(days=4 * number) for number in range(8)]
     for moment in moments:
         await stored.week(moment)
     ids = [str(await stored.notification(moment)) for moment in moments]
@@ -85,7 +94,7 @@ async def test_pages_go_on_from_week_to_week(opened: Opened, stored: Stored) -> 
 
 def test_ids_and_weeks_agree() -> None:
     """An id lies in the week of the moment at which it was made, also at its ends."""
-    week = Week.of(NOW)
+    week = Week.of(now())
     last = week.monday + timedelta(days=7) - timedelta(milliseconds=1)
     assert week.monday.weekday() == 0
     assert week.first < id_of(week.monday) < id_of(last) < week.end

@@ -18,7 +18,10 @@ EVERY_MINUTE = f"FREQ=HOURLY;BYMINUTE={','.join(map(str, range(60)))}"
 
 
 @pytest.fixture(scope="module", autouse=True)
-async def nothing_goes_on(admin: asyncpg.Connection) -> AsyncIterator[None]:
+async def nothing_goes_on(
+    gateway: httpx.AsyncClient,  # noqa: ARG001 - it makes the tables
+    admin: asyncpg.Connection,
+) -> AsyncIterator[None]:
     """No schedule of these tests sends among the notifications of later ones."""
     yield
     await admin.execute("delete from schedules")
