@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler.loadfile import LoadFileScheduling
 
@@ -13,7 +13,9 @@ from support.servers import SERVICE_SECRET, ValkeyNode, create_database, provisi
 from tidings.kit.auth import ServiceTokens
 
 # A slow machine is no failure: timing belongs in benchmarks/.
-settings.register_profile("unhurried", settings(), deadline=None)
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 
 

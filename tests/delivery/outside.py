@@ -47,9 +47,9 @@ def smtp(name: str, simulator: Simulator | int, **more: object) -> str:
     return _provider(name, kind="smtp", host="127.0.0.1", port=port, tls="none", **more)
 
 
-def resend(name: str, simulator: Simulator, **more: object) -> str:
-    """A simulator's Resend, which folds requests with one idempotency key."""
-    url = str(simulator.http.base_url).rstrip("/") + "/resend"
+def resend(name: str, simulator: Simulator | str, **more: object) -> str:
+    """A simulator's Resend, which folds requests with one idempotency key, or another at a URL."""
+    url = simulator if isinstance(simulator, str) else f"{str(simulator.http.base_url).rstrip('/')}/resend"
     return _provider(name, kind="resend", url=url, api_key="simulator-key", **more)
 
 

@@ -106,7 +106,7 @@ SITUATIONS = {
         (Step.QUIET_HOURS, Verdict.STOPPED),
         (Status.EXPIRED, Reason.EXPIRED),
         preferences(quiet_hours=ALWAYS),
-        {"expires_at": now() + timedelta(hours=1)},
+        {"expires_at": now() + timedelta(days=1)},
     ),
     "its time is over": Situation(
         (Step.EXPIRY, Verdict.STOPPED),

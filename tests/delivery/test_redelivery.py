@@ -4,17 +4,16 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from redis.asyncio import Redis
 
-from delivery.conftest import NewMessage
+from delivery.conftest import NewMessage, Ways
 from delivery.desk import Desk, open_desk
-from delivery.outside import emails_to, fault_fired, misbehave
+from delivery.outside import emails_to, fault_fired, misbehave, resend
 from simulator.running import Simulator
+from support.answering import answering, http
 from support.polling import eventually
 from support.reports import Reports
 from support.servers import ValkeyNode
 from tidings.contracts.codes import Reason, Status
-from tidings.contracts.messages import DeliveryMessage
 from tidings.delivery.ledger import Ledger
 from tidings.email.settings import EmailSettings
 from tidings.kit.broker.port import Acknowledge, Delay
@@ -124,23 +123,22 @@ async def test_without_redis_first_deliveries_go_on(
 
 
 async def test_redis_goes_away_during_a_send(
-    desk_on_own_valkey: Desk,
-    own_valkey: ValkeyNode,
-    simulator: Simulator,
-    new_message: NewMessage,
-    address: str,
+    ways: Ways, own_valkey: ValkeyNode, new_message: NewMessage
 ) -> None:
     """What was sent while Redis went away is known when the message comes again."""
     message = new_message()
-    await misbehave(simulator, {"latency_s": 0.5, "match": address})
-    sending = asyncio.create_task(desk_on_own_valkey.deliver(message))
-    async with open_redis(own_valkey.url) as redis:
-        await eventually(lambda: is_claimed(redis, message))
-    own_valkey.stop()
-    assert await sending == Acknowledge()
-    own_valkey.start()
-    assert await desk_on_own_valkey.deliver(message, redelivered=True) == Acknowledge()
-    assert len(await emails_to(simulator, address)) == 1
+    async with answering(http(200, '{"id": "1"}')) as provider:
+        provider.speak.clear()
+        settings = replace(ways(resend("resend", provider.url)), cache_url=own_valkey.url)
+        async with open_desk(settings) as desk:
+            sending = asyncio.create_task(desk.deliver(message))
+            await eventually(lambda: bool(provider.requests))
+            own_valkey.stop()
+            provider.speak.set()
+            assert await sending == Acknowledge()
+            own_valkey.start()
+            assert await desk.deliver(message, redelivered=True) == Acknowledge()
+    assert len(provider.requests) == 1
 
 
 async def test_a_send_that_was_cut_off_is_taken_up_again(
@@ -162,7 +160,3 @@ async def test_a_send_that_was_cut_off_is_taken_up_again(
     sent = await reports.settled(message.notification_id)
     assert sent.detail is not None
     assert "sent again" in sent.detail
-
-
-async def is_claimed(redis: Redis, message: DeliveryMessage) -> bool:
-    return bool(await redis.exists(f"delivery:{message.notification_id}"))

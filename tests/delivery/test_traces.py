@@ -8,8 +8,9 @@ from delivery.conftest import NewMessage, Ways
 from delivery.desk import Desk, open_desk
 from delivery.outside import misbehave, smtp
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import ValkeyNode, free_port
+from support.servers import ValkeyNode
 from tidings.contracts.codes import Status, Step, Verdict
 from tidings.contracts.messages import Decision, StatusEvent
 from tidings.kit.broker.port import Delay
@@ -82,8 +83,8 @@ async def test_each_attempt_has_its_own(
     await misbehave(simulator, {"smtp_code": 451, "times": 1})
     assert isinstance(await desk.deliver(message), Delay)
     await desk.deliver(message, attempt=2)
-    first = await reports.next_of(message.notification_id)
-    second = await reports.next_of(message.notification_id, after=1)
+    reported = [await reports.next_of(message.notification_id, after=number) for number in (0, 1)]
+    first, second = sorted(reported, key=lambda one: one.attempt)
     assert (first.status, second.status) == (Status.RETRYING, Status.SENT)
     assert decided(first, Step.LEDGER, Step.PROVIDER) == [(Step.PROVIDER, Verdict.TRIED, "smtp: outage")]
     assert decided(second, Step.LEDGER, Step.PROVIDER) == [

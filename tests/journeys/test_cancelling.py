@@ -15,8 +15,10 @@ CALLERS = 20
 
 
 async def cancelled(world: Stack, notification_id: str) -> bool:
-    """Whether a cancel is answered with 200; else it is too late, and the answer says so."""
+    """Whether a cancel, asked for again while a 503 says so, is answered with 200; else it is too late."""
     answer = await world.http.post(f"{world.gateway}/v1/notifications/{notification_id}/cancel")
+    while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        answer = await world.http.post(f"{world.gateway}/v1/notifications/{notification_id}/cancel")
     if answer.status_code == httpx.codes.OK:
         return True
     assert answer.json()["code"] in {"already_sending", "already_settled"}, answer.text

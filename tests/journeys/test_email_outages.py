@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from journeys.ledger_of_all import accept_many, accept_steadily, counted
-from support.commands import folder_for_homes, free_port_base
+from support.commands import folder_for_homes
 from support.polling import eventually
+from support.ports import free_port_base
 from support.rabbitmq import RabbitNode
-from support.stack import QUICK_RETRIES, Stack
+from support.stack import QUICK_RETRIES, READY_SECONDS, Stack
 
 pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 
@@ -112,7 +113,7 @@ async def test_killed_ten_times(world: Stack) -> None:
     for kill in range(1, KILLS + 1):
         await eventually(partial(_arrived, world, kill * MANY // (KILLS + 2)))
         world.kill("email")
-        await eventually(lambda: world.is_up("email"))
+        await eventually(lambda: world.is_up("email"), within=READY_SECONDS)
     counts = await counted(world, await accepting)
     assert counts.settled == {"sent": MANY}
     assert counts.missing == 0

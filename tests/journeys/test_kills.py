@@ -7,7 +7,7 @@ import pytest
 
 from support.polling import eventually
 from support.rabbitmq import RabbitNode
-from support.stack import Stack
+from support.stack import READY_SECONDS, Stack
 
 pytestmark = pytest.mark.journey
 
@@ -48,7 +48,7 @@ async def test_killed_in_the_middle(world: Stack, service: str) -> None:
     ids = await accept_many(world, f"kill-{service}")
     await eventually(lambda: _some_arrived(world))
     world.kill(service)
-    await eventually(lambda: world.is_up(service))
+    await eventually(lambda: world.is_up(service), within=READY_SECONDS)
     await all_sent(world, ids)
     copies = await emails_per_notification(world, ids)
     assert min(copies) == 1

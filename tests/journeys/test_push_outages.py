@@ -12,8 +12,9 @@ import pytest
 
 from journeys.devices import devices_of, person_with, phone, tablet
 from journeys.ledger_of_all import Counts, accept_many, accept_steadily, counted, ends_of, pushes
-from support.commands import folder_for_homes, free_port_base
+from support.commands import folder_for_homes
 from support.polling import eventually
+from support.ports import free_port, free_port_base
 from support.rabbitmq import RabbitNode
 from support.stack import QUICK_RETRIES, Stack
 
@@ -41,11 +42,11 @@ def write_providers(home: Path, file: Path, base: int) -> None:
         kind = "fcm"
         credentials_file = "{home / "fcm-service-account.json"}"
         url = "http://127.0.0.1:{base + 25}/fcm"
-        seconds = 2.0
+        seconds = 5.0
         [providers.unreachable]
         kind = "fcm"
         credentials_file = "{home / "fcm-service-account.json"}"
-        url = "http://127.0.0.1:{base + 40}/fcm"
+        url = "http://127.0.0.1:{free_port()}/fcm"
         [providers.expo]
         kind = "expo"
         url = "http://127.0.0.1:{base + 25}/expo"
@@ -123,7 +124,7 @@ async def test_answers_that_say_nothing(world: Stack, owner: str) -> None:
     """Broken JSON, and answers that drip for longer than the limit: those pushes alone are repeated."""
     await world.faults(
         {"provider": "fcm", "malformed_answer": True, "times": 3},
-        {"provider": "fcm", "slow_answer_s": 5, "times": 3},
+        {"provider": "fcm", "slow_answer_s": 15, "times": 3},
     )
     ids = await accept_many(world, "nothing-said", 100, channel="push", user_id=owner)
     assert_all_arrived(await counted(world, ids, arrivals=pushes), duplicates=6)

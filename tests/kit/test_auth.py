@@ -23,7 +23,7 @@ Sign = Callable[..., str]
 
 def claims(**changes: object) -> dict[str, object]:
     moment = now()
-    valid = {"iss": "tests", "aud": "example", "iat": moment, "exp": moment + timedelta(minutes=1)}
+    valid = {"iss": "tests", "aud": "example", "iat": moment, "exp": moment + timedelta(days=1)}
     return {name: value for name, value in (valid | {"scope": "*"} | changes).items() if value is not None}
 
 

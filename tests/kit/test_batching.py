@@ -88,7 +88,7 @@ async def test_a_flush_that_answers_too_little_is_an_error() -> None:
         return items[1:]
 
     batcher: Batcher[int, int] = Batcher(forgetful)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         results = await asyncio.gather(*(batcher.submit(item) for item in (2, 4)), return_exceptions=True)
     assert [type(result) for result in results] == [ValueError, ValueError]
 

@@ -45,8 +45,8 @@ async def use(database: Database, *, limit: float) -> None:
 
 
 async def sleep_in_the_database(database: Database) -> None:
-    async with database.connection() as connection:
-        await connection.execute("select pg_sleep(4)")
+    async with database.connection(limit=60) as connection:
+        await connection.execute("select pg_sleep(60)")
 
 
 async def test_a_connection_ended_by_an_administrator_is_unavailable(database: Database) -> None:
@@ -57,8 +57,9 @@ async def test_a_connection_ended_by_an_administrator_is_unavailable(database: D
         await connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%'"
         )
-    with pytest.raises(Unavailable):
-        await in_flight
+    async with asyncio.timeout(30):
+        with pytest.raises(Unavailable):
+            await in_flight
 
 
 @pytest.mark.parametrize("end", [PostgresNode.stop, PostgresNode.kill])
@@ -70,7 +71,7 @@ async def test_a_server_that_is_gone_is_unavailable_until_it_is_back(
     await eventually(lambda: sleeping(database))
     await asyncio.to_thread(end, node)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(Unavailable) as caught:
                 await in_flight
             assert caught.value.headers == {"Retry-After": "1"}
@@ -79,7 +80,7 @@ async def test_a_server_that_is_gone_is_unavailable_until_it_is_back(
                     await database.ping()
     finally:
         await asyncio.to_thread(node.start)
-    await eventually(lambda: answers(database), within=10)
+    await eventually(lambda: answers(database))
 
 
 async def test_a_server_that_hangs_is_unavailable_until_it_goes_on(
@@ -89,12 +90,12 @@ async def test_a_server_that_hangs_is_unavailable_until_it_goes_on(
     await database.ping()
     node.pause()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with pytest.raises(Unavailable):
                 await use(database, limit=0.5)
     finally:
         node.resume()
-    await eventually(lambda: answers(database), within=10)
+    await eventually(lambda: answers(database))
 
 
 async def sleeping(database: Database) -> bool:

@@ -69,7 +69,7 @@ async def test_each_dependency_is_named_and_timed() -> None:
 
 async def test_a_dependency_that_hangs_is_cut_off() -> None:
     """Dependencies that never answer fail together after one time limit; the rest is told all the same."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         checks = (await ready({"postgresql": hanging, "broker": well}, {"redis": hanging})).json()["checks"]
     assert [checks[name]["status"] for name in ("postgresql", "broker", "redis")] == ["fail", "pass", "warn"]
     assert checks["postgresql"]["detail"] == "TimeoutError"

@@ -11,8 +11,8 @@ import pytest
 from push.outside import end_of, publish, pushes_to, tokens_of
 from push.ways import Outside
 from simulator.running import Simulator
+from support.ports import free_port
 from support.reports import Reports
-from support.servers import free_port
 from support.serving import ServiceProcess, service_process
 from support.world import World
 from tidings.contracts.codes import Reason, Status, Step
@@ -82,7 +82,7 @@ async def test_each_device_has_its_own_provider(
         "fcm": token,
         "apns": await add(world, user_id, "apns", f"a1{uuid4().hex}{uuid4().hex}"),
         "onesignal": await add(world, user_id, "onesignal", f"a1b2{str(uuid4())[4:]}"),
-        "expo": await add(world, user_id, "expo", f"ExponentPushToken[{uuid4()}]"),
+        "expo": await add(world, user_id, "expo", f"ExponentPushToken[x{uuid4()}]"),
     }
     end = await end_of(reports, await publish(broker, user_id))
     assert end.status is Status.SENT

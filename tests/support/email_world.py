@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from support.commands import folder_for_homes, free_port_base
+from support.commands import folder_for_homes
 from support.polling import eventually
-from support.servers import free_port
+from support.ports import free_port, free_port_base
 from support.signed_webhooks import TOPIC
 from support.stack import QUICK_RETRIES, Stack
 
@@ -37,9 +37,7 @@ class EmailWorld:
         """Let each lane named lead to one provider, by a new providers file and a restart of the service."""
         keys = (await self.stack.http.get(f"{self.stack.simulator}/api/webhooks/keys")).json()
         self.file.write_text(_providers(self.stack.port_base, lanes, keys["sendgrid"]))
-        before = self.stack.kill("email")
-        await eventually(lambda: self.stack.service_pid("email") != before)
-        await eventually(lambda: self.stack.is_up("email"))
+        await self.stack.restart("email")
 
     async def report_to(self, url: str) -> None:
         """Let every provider send its events below this address."""

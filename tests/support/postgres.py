@@ -35,8 +35,8 @@ class PostgresNode:
 
     def __init__(self, *, durable: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tidings-postgres-"))
-        self._server = get_server(self._folder / "data", cleanup_mode=None, start=False)
         with _alone():
+            self._server = get_server(self._folder / "data", cleanup_mode=None, start=False)
             self._server.ensure_pgdata_inited()
         with (self._folder / "data" / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS if durable else _SETTINGS + _NOT_DURABLE)
@@ -57,8 +57,10 @@ class PostgresNode:
 
     def kill(self) -> None:
         """End the server as a power cut would."""
+        # It stands still first: its processes would end by themselves as soon as the postmaster is gone.
+        self.pause()
         processes = self._processes()
-        for process in processes:
+        for process in reversed(processes):
             process.kill()
         psutil.wait_procs(processes, timeout=10)
 

@@ -11,7 +11,7 @@ from push.outside import fired, misbehave_as, pushes_to
 from push.ways import ALL, Outside, Way, open_way
 from simulator.running import Simulator
 from support.parcels import new_message
-from support.servers import free_port
+from support.ports import free_port
 from tidings.contracts.codes import Channel, ErrorOwner, Priority
 from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner
 from tidings.delivery.outcome import Answer, Refused, Taken
@@ -171,17 +171,17 @@ async def test_a_connection_that_was_lost(way: Way, simulator: Simulator) -> Non
 
 async def test_an_answer_that_takes_too_long(way: Way, simulator: Simulator, outside: Outside) -> None:
     """An answer later than the time limit is lost."""
-    async with open_way(way.kind, outside, seconds=0.5) as hurried:
+    async with open_way(way.kind, outside, seconds=2) as hurried:
         assert isinstance(await hurried.send(), Taken)
-        await misbehave_as(simulator, way.kind, latency_s=2)
+        await misbehave_as(simulator, way.kind, latency_s=8)
         assert refused(await hurried.send()).owner is ErrorOwner.AMBIGUOUS
 
 
 @pytest.mark.parametrize("kind", ["fcm", "webpush", "onesignal", "expo"])
 async def test_an_answer_that_drips(simulator: Simulator, outside: Outside, kind: str) -> None:
     """The time limit is for the whole answer, however many bytes of it have come."""
-    async with open_way(kind, outside, seconds=0.5) as way:
-        await misbehave_as(simulator, kind, slow_answer_s=5)
+    async with open_way(kind, outside, seconds=2) as way:
+        await misbehave_as(simulator, kind, slow_answer_s=8)
         assert refused(await way.send()).owner is ErrorOwner.AMBIGUOUS
 
 
