@@ -37,7 +37,13 @@ async def serving(app: Litestar, port: int) -> AsyncIterator[str]:
     """The URL of `app`, which listens on `port` in this process for as long as the block runs."""
     server = _Server(
         uvicorn.Config(
-            app, port=port, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            port=port,
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=75,  # as at the services: an idle client is the first to hang up
         )
     )
     task = asyncio.create_task(server.serve())
