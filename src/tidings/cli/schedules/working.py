@@ -17,11 +17,7 @@ from tidings.contracts.schedules import NewSchedule, RecurringNotification, Sche
 async def add(target: Target, wanted: NewSchedule, *, as_json: bool) -> None:
     """Make one, and show it with its next moments."""
     async with _opened(target) as schedules:
-        made = await schedules.create(wanted)
-    if as_json:
-        show_json(made)
-    else:
-        _show(made)
+        _tell(await schedules.create(wanted), as_json=as_json)
 
 
 async def list_all(target: Target, status: ScheduleStatus | None, *, as_json: bool) -> None:
@@ -38,11 +34,7 @@ async def list_all(target: Target, status: ScheduleStatus | None, *, as_json: bo
 async def show(target: Target, schedule_id: UUID, *, as_json: bool) -> None:
     """All that is known of one."""
     async with _opened(target) as schedules:
-        found = await schedules.read(schedule_id)
-    if as_json:
-        show_json(found)
-    else:
-        _show(found)
+        _tell(await schedules.read(schedule_id), as_json=as_json)
 
 
 async def pause(target: Target, schedule_id: UUID) -> None:
@@ -91,6 +83,13 @@ def _ways(sent: RecurringNotification) -> str:
     if then is None:
         return together
     return f"{together}, or {then.channel} unless {then.unless} within {then.after_seconds:,} s,"
+
+
+def _tell(one: Schedule, *, as_json: bool) -> None:
+    if as_json:
+        show_json(one)
+    else:
+        _show(one)
 
 
 def _show(one: Schedule) -> None:
