@@ -83,8 +83,6 @@ PUBLIC_API = (
     *forwarding_routes(),
 )
 
-LOOK_UP_SECONDS = 0.5
-"""How long an accept may wait for a look-up before it goes on unchecked."""
 REHEARSAL_SECONDS = 5.0
 """How long a dry run waits for a channel's service, which may have to ask two others in turn."""
 READ_SECONDS = 2.0
@@ -114,7 +112,11 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
         open_webhooks(settings.email_url) as webhooks,
         open_limits(settings) as limits,
         open_database(
-            settings.database_url, schema="gateway", package="tidings.gateway", pool_size=settings.pool_size
+            settings.database_url,
+            schema="gateway",
+            package="tidings.gateway",
+            pool_size=settings.pool_size,
+            patience=settings.database_seconds,
         ) as database,
         open_idempotency(settings, database) as once,
         open_credentials(database, settings.service_secret, first_keys=first_keys) as credentials,
@@ -123,7 +125,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             settings,
             database,
             broker,
-            _checks(session, tokens, services),
+            _checks(_https(session, tokens, services, seconds=settings.look_up_seconds)),
             UsersClient(_https(session, tokens, services)["users"]),
             channels=ChannelServices(_https(session, tokens, channels, seconds=REHEARSAL_SECONDS)),
             limits=limits,
@@ -207,10 +209,7 @@ async def open_sending(
         }
 
 
-def _checks(
-    session: aiohttp.ClientSession, tokens: ServiceTokens, services: Mapping[str, str]
-) -> RequestChecks:
-    https = _https(session, tokens, services, seconds=LOOK_UP_SECONDS)
+def _checks(https: Mapping[str, ServiceHttp]) -> RequestChecks:
     return RequestChecks(UsersClient(https["users"]), TemplatesClient(https["templates"]))
 
 

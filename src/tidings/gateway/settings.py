@@ -7,7 +7,7 @@ from msgspec import Meta
 from tidings.client.settings import TemplatesUrl, UsersUrl
 from tidings.contracts.queues import RETRY_DELAYS, RetryDelays
 from tidings.kit.audit.keeping import AuditRetentionDays
-from tidings.kit.settings import BrokerUrl, HttpSettings
+from tidings.kit.settings import BrokerUrl, DatabaseSeconds, HttpSettings
 
 
 class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
@@ -206,4 +206,15 @@ class GatewaySettings(HttpSettings, frozen=True, kw_only=True):
             examples=["5"],
         ),
     ] = 5.0
+    database_seconds: DatabaseSeconds = 1.0
+    look_up_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="how long an accept waits for the user and template services before it goes on"
+            " unchecked",
+            examples=["0.5"],
+        ),
+    ] = 0.5
     pool_size: Annotated[int, Meta(ge=2, le=100, description="database connections", examples=["10"])] = 10

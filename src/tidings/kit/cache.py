@@ -61,6 +61,8 @@ class Cache:
 async def open_redis(url: str) -> AsyncIterator[Redis]:
     """A client with short time limits: what cannot be had in half a second is done without.
 
+    The URL may name others: `timeout` to wait for a connection, `socket_connect_timeout` to make one and
+    `socket_timeout` for an answer, in seconds.
     A burst of more than 50 calls waits for a free connection; it is no outage.
     """
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(

@@ -14,9 +14,10 @@ from asyncpg.pool import PoolConnectionProxy
 
 from tidings.kit.errors import Unavailable
 
-ACQUIRE_SECONDS = 0.8
 USE_SECONDS = 1.0
-"""A caller hears within this time that the database hangs."""
+"""A caller hears within this time that the database hangs, unless a service is told to be more patient."""
+ACQUIRE_SHARE = 0.8
+"""The part of that time in which there has to be a connection."""
 CUT_STEPS = 4
 _PASSING = (
     OSError,
@@ -38,20 +39,21 @@ log = structlog.get_logger(__name__)
 class Database:
     """A pool of connections. A lost server is a 503 to the caller, never an endless wait."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, patience: float = USE_SECONDS) -> None:
         self._pool = pool
+        self._patience = patience
 
     @asynccontextmanager
     async def connection(self, *, limit: float = USE_SECONDS) -> AsyncIterator[Connection]:
-        """One connection for at most `limit` seconds; statements commit one by one.
+        """One connection for at most `limit` seconds, or `patience` if longer; statements commit one by one.
 
         Raises:
             Unavailable: PostgreSQL cannot be reached, hangs or cannot do it now (a deadlock, a full disk), or
-                every connection stays busy for 0.8 s.
+                every connection stays busy for four fifths of the patience.
         """
-        cut = _Cut(limit)
+        cut = _Cut(max(limit, self._patience))
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with self._pool.acquire(timeout=self._patience * ACQUIRE_SHARE) as connection:
                 cut.start(connection)
                 try:
                     yield connection
@@ -67,7 +69,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, limit: float = USE_SECONDS) -> AsyncIterator[Connection]:
-        """One connection in one transaction for at most `limit` seconds: all is committed, or nothing.
+        """One connection as above, in one transaction: all is committed, or nothing.
 
         Raises:
             Unavailable: as for `connection`. Lost during the commit, it may have happened all the same.
@@ -113,24 +115,25 @@ class _Cut:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, schema: str, package: str, pool_size: int = 10
+    url: str, *, schema: str, package: str, pool_size: int = 10, patience: float = USE_SECONDS
 ) -> AsyncIterator[Database]:
     """Bring the service's `schema` up to date with its migrations and open a pool on it.
 
-    `package` holds `migrations/versions/NNNN_*.py`. Connections are made when first needed.
+    `package` holds `migrations/versions/NNNN_*.py`. Connections are made when first needed. `patience` is how
+    many seconds a use of it may last at least before it is given up.
     """
     await migrate(url, schema=schema, package=package)
     pool = await asyncpg.create_pool(
         url,
         min_size=0,
         max_size=pool_size,
-        timeout=ACQUIRE_SECONDS,
+        timeout=patience * ACQUIRE_SHARE,
         server_settings={"search_path": schema, "application_name": f"tidings-{schema}"},
         init=_prepare,
         reset=_leave_as_it_is,
     )
     try:
-        yield Database(pool)
+        yield Database(pool, patience=patience)
     finally:
         try:
             async with asyncio.timeout(5):

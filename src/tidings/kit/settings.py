@@ -54,7 +54,22 @@ class HttpSettings(Settings, frozen=True, kw_only=True):
 BrokerUrl = Annotated[
     str, Meta(description="RabbitMQ, or PostgreSQL as a broker", examples=["amqp://tidings:secret@mq:5672/"])
 ]
-CacheUrl = Annotated[str, Meta(description="Redis or Valkey", examples=["redis://cache:6379/0"])]
+DatabaseSeconds = Annotated[
+    float,
+    Meta(
+        ge=1,
+        le=60,
+        description="how long a request may wait for PostgreSQL before it is answered 503",
+        examples=["1"],
+    ),
+]
+CacheUrl = Annotated[
+    str,
+    Meta(
+        description="Redis or Valkey; `?timeout=2&socket_timeout=2` lets it take longer than half a second",
+        examples=["redis://cache:6379/0"],
+    ),
+]
 
 S = TypeVar("S", bound=Settings)
 

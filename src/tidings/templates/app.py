@@ -35,7 +35,12 @@ async def open_app(settings: TemplatesSettings) -> AsyncIterator[Litestar]:
     async with (
         open_credential_checks(settings.gateway_url, partial(tokens.sign, "gateway")) as checks,
         open_trials(settings.email_url, partial(tokens.sign, "email")) as trials,
-        open_database(settings.database_url, schema="templates", package="tidings.templates") as database,
+        open_database(
+            settings.database_url,
+            schema="templates",
+            package="tidings.templates",
+            patience=settings.database_seconds,
+        ) as database,
         open_redis(settings.cache_url) as redis,
         keeping_audit_log(database, settings.audit_retention_days),
     ):

@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from tidings.client.settings import GatewayUrl
 from tidings.kit.audit.keeping import AuditRetentionDays
-from tidings.kit.settings import CacheUrl, HttpSettings
+from tidings.kit.settings import CacheUrl, DatabaseSeconds, HttpSettings
 
 
 class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
@@ -31,3 +31,4 @@ class TemplatesSettings(HttpSettings, frozen=True, kw_only=True):
         | None
     ) = None
     audit_retention_days: AuditRetentionDays = 0
+    database_seconds: DatabaseSeconds = 1.0

@@ -57,7 +57,12 @@ async def open_app(settings: UsersSettings) -> AsyncIterator[Litestar]:
     tokens = ServiceTokens("users", settings.service_secret)
     async with (
         open_credential_checks(settings.gateway_url, partial(tokens.sign, "gateway")) as checks,
-        open_database(settings.database_url, schema="users", package="tidings.users") as database,
+        open_database(
+            settings.database_url,
+            schema="users",
+            package="tidings.users",
+            patience=settings.database_seconds,
+        ) as database,
         open_redis(settings.cache_url) as redis,
         keeping_audit_log(database, settings.audit_retention_days),
     ):

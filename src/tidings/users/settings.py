@@ -4,7 +4,7 @@ from msgspec import Meta
 
 from tidings.client.settings import GatewayUrl
 from tidings.kit.audit.keeping import AuditRetentionDays
-from tidings.kit.settings import CacheUrl, HttpSettings
+from tidings.kit.settings import CacheUrl, DatabaseSeconds, HttpSettings
 
 
 class UsersSettings(HttpSettings, frozen=True, kw_only=True):
@@ -36,3 +36,4 @@ class UsersSettings(HttpSettings, frozen=True, kw_only=True):
         ),
     ] = ()
     audit_retention_days: AuditRetentionDays = 0
+    database_seconds: DatabaseSeconds = 1.0
