@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.ports import free_port
-from support.servers import SERVICE_SECRET
+from support.servers import PATIENCE, SERVICE_SECRET
 from support.serving import serving
 from tidings.cli.templates.comparing import Kind
 from tidings.cli.templates.files import files_of
@@ -50,6 +50,7 @@ async def http(
         service_secret=SERVICE_SECRET,
         database_url=await service_database("templates"),
         cache_url=valkey_url,
+        database_seconds=PATIENCE,
     )
     async with open_app(wanted) as app, serving(app, free_port()) as url, open_session() as session:
         yield ServiceHttp(session, url, lambda: service_token("templates"))

@@ -7,7 +7,6 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from support.servers import ValkeyNode
 from tidings.contracts.codes import Channel
@@ -20,7 +19,7 @@ from tidings.kit.cache import open_redis
 async def workers(valkey_url: str) -> AsyncIterator[list[Budgets]]:
     """The budgets as three worker processes see them, but with patience: a slow answer counts as well."""
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(Redis.from_url(valkey_url)) for _ in range(3)]
+        connections = [await stack.enter_async_context(open_redis(valkey_url)) for _ in range(3)]
         yield [Budgets(redis, Channel.EMAIL) for redis in connections]
 
 

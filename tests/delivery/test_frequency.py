@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
 
 from support.servers import ValkeyNode
 from tidings.contracts.codes import Channel, Verdict
@@ -18,7 +17,7 @@ from tidings.kit.cache import open_redis
 @pytest.fixture
 async def caps(valkey_url: str) -> AsyncIterator[FrequencyCaps]:
     """The caps as a worker sees them, but with patience: a slow answer counts as well."""
-    async with Redis.from_url(valkey_url) as redis:
+    async with open_redis(valkey_url) as redis:
         yield FrequencyCaps(redis)
 
 

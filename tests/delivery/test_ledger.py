@@ -181,13 +181,13 @@ async def test_without_redis_the_past_is_unknown(on_own_valkey: Ledger, own_valk
     assert await on_own_valkey.claim(uuid4(), "email", "smtp") is Claim.GRANTED
 
 
-async def test_a_redis_that_hangs_is_away(on_own_valkey: Ledger, own_valkey: ValkeyNode) -> None:
+async def test_a_redis_that_hangs_is_away(own_valkey: ValkeyNode) -> None:
     """A Redis that does not answer is treated like one that is gone."""
-    async with open_redis(own_valkey.url) as redis:
+    async with open_redis(own_valkey.hasty_url) as redis, open_ledger(redis) as ledger:
         await redis.client_pause(60_000, all=True)
         async with asyncio.timeout(LIMIT_SECONDS):
             with pytest.raises(LedgerUnavailable):
-                await on_own_valkey.claim(uuid4(), "email", "smtp")
+                await ledger.claim(uuid4(), "email", "smtp")
 
 
 async def test_a_send_that_could_not_be_recorded_is_remembered(

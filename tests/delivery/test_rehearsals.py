@@ -19,6 +19,7 @@ from tidings.contracts.codes import Reason, Status, Step, Verdict
 from tidings.contracts.explaining import Would
 from tidings.contracts.messages import Decision
 from tidings.email.settings import EmailSettings
+from tidings.kit.cache import open_redis
 from tidings.kit.ids import now
 
 AT_THE_DOOR = {Step.PROVIDER, Step.CLAIM}
@@ -33,7 +34,7 @@ async def templates(world: World) -> None:
 
 @pytest.fixture
 async def redis(world: World) -> AsyncIterator[Redis]:
-    async with Redis.from_url(world.cache_url) as redis:
+    async with open_redis(world.cache_url) as redis:
         yield redis
 
 

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from support.servers import SERVICE_SECRET, client_of, provision
+from support.servers import PATIENCE, SERVICE_SECRET, client_of, provision
 from support.world import World, fresh_address, open_world
 from tidings.gateway.app import open_app
 from tidings.gateway.settings import GatewaySettings
@@ -41,6 +41,8 @@ async def settings(world: World) -> GatewaySettings:
         templates_url=world.templates.url,
         bootstrap_api_key=API_KEY,
         bootstrap_test_api_key=TEST_API_KEY,
+        database_seconds=PATIENCE,
+        look_up_seconds=PATIENCE,
     )
 
 

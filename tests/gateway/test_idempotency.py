@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from gateway.conftest import NewBody, OpenGateway
 from support.polling import eventually
+from support.servers import open_schema
 from support.world import World
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import BATCH_SECONDS, GatewayStore
-from tidings.kit.database import open_database
 
 JSON = {"Content-Type": "application/json"}
 
@@ -186,7 +186,7 @@ async def test_a_key_that_is_claimed_anew_does_not_hold_up_the_sweep(
         await gateway.post("/v1/notifications", json=body)
     keys = [body["request_id"] for body in (claimed, over)]
     async with (
-        open_database(settings.database_url, schema="gateway", package="tidings.gateway") as database,
+        open_schema(settings.database_url, "gateway") as database,
         database.transaction(limit=BATCH_SECONDS) as connection,
     ):
         # Locked before its time is over, as gateways sweep too, and so that its time can still be changed.

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from support.polling import eventually
-from support.servers import create_database, provision
+from support.servers import create_database, open_schema, provision
 from tidings.contracts.codes import Channel, Priority, Reached, Reason, Status
 from tidings.contracts.dead_letters import DeadLetterFilter
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
@@ -29,7 +29,7 @@ from tidings.gateway.data_life.redaction_store import RedactionStore
 from tidings.gateway.dead_letters.store import DeadLetterStore, Letter
 from tidings.gateway.store import GatewayStore, NewRow, add_notifications
 from tidings.gateway.tracking_store import TrackingStore
-from tidings.kit.database import Database, open_database
+from tidings.kit.database import Database
 from tidings.kit.errors import Unavailable
 from tidings.kit.ids import new_id, now
 
@@ -75,7 +75,7 @@ async def superuser(url: str) -> AsyncIterator[asyncpg.Connection]:
 async def opened(url: str) -> AsyncIterator[Stores]:
     """The stores, as two gateways under load would use them."""
     own = await provision(url, "gateway")
-    async with open_database(own, schema="gateway", package="tidings.gateway", pool_size=20) as database:
+    async with open_schema(own, "gateway", pool_size=20) as database:
         outbox = CallbackOutbox(Subscriptions(EndpointStore(database)), lambda: None)
         yield Stores(
             database,

@@ -214,26 +214,28 @@ async def test_what_was_told_of_a_batch_outlives_a_power_cut(
 
 
 async def test_a_postgresql_that_hangs(
-    on_own_postgres: httpx.AsyncClient, own_postgres: PostgresNode, new_body: NewBody
+    own_postgres: PostgresNode, own_database: str, open_gateway: OpenGateway, new_body: NewBody
 ) -> None:
     """A PostgreSQL that takes connections and does not answer is a 503 too, and is found again."""
-    await on_own_postgres.post("/v1/notifications", json=new_body())
-    own_postgres.pause()
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            answers = await asyncio.gather(
-                *(on_own_postgres.post("/v1/notifications", json=new_body()) for _ in range(5))
-            )
-    finally:
-        own_postgres.resume()
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
-        (503, "database_unavailable")
-    }
+    url = await provision(own_database, "gateway")
+    async with open_gateway(database_url=url, database_seconds=1) as gateway:
 
-    async def taken() -> bool:
-        return (await on_own_postgres.post("/v1/notifications", json=new_body())).status_code == 202
+        async def taken() -> bool:
+            return (await gateway.post("/v1/notifications", json=new_body())).status_code == 202
 
-    await eventually(taken)
+        await eventually(taken)
+        own_postgres.pause()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answers = await asyncio.gather(
+                    *(gateway.post("/v1/notifications", json=new_body()) for _ in range(5))
+                )
+        finally:
+            own_postgres.resume()
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
+            (503, "database_unavailable")
+        }
+        await eventually(taken)
 
 
 async def test_without_a_broker_all_is_taken_and_goes_out_later(

@@ -16,7 +16,7 @@ from tidings.kit.cache import Cache, open_redis
 @pytest.fixture
 async def redis(valkey_url: str) -> AsyncIterator[Redis]:
     """A client with patience: an answer that is slow is one as well."""
-    async with Redis.from_url(valkey_url) as redis:
+    async with open_redis(valkey_url) as redis:
         yield redis
 
 

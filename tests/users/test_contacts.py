@@ -11,10 +11,9 @@ import pytest
 from redis.asyncio import Redis
 
 from support.polling import eventually
-from support.servers import ValkeyNode, client_of
+from support.servers import ValkeyNode, client_of, open_schema
 from tidings.contracts.users import NewUser, UserPatch
 from tidings.kit.cache import open_redis
-from tidings.kit.database import open_database
 from tidings.users.app import open_app
 from tidings.users.contacts.finding import ContactCache
 from tidings.users.contacts.store import ContactStore
@@ -201,7 +200,7 @@ async def test_a_reader_that_was_overtaken_does_not_bring_back_the_past(
 ) -> None:
     """A look-up reads, a change commits, and only then the look-up fills the cache: the change stays."""
     async with (
-        open_database(users_settings.database_url, schema="users", package="tidings.users") as database,
+        open_schema(users_settings.database_url, "users") as database,
         open_redis(users_settings.cache_url) as redis,
     ):
         cache = ContactCache(redis)
@@ -251,16 +250,28 @@ async def test_without_redis_the_answers_are_the_same(
 
 
 async def test_a_redis_that_takes_no_writes_is_not_believed(
-    on_own_valkey: httpx.AsyncClient, own_valkey: ValkeyNode, add_user: AddUser
+    users_settings: UsersSettings,
+    own_valkey: ValkeyNode,
+    service_token: Callable[..., str],
+    add_user: AddUser,
 ) -> None:
     """A change that Redis was not told of is still seen at once, although Redis has the old contact."""
     user_id = await add_user()
-    assert await email_wanted(on_own_valkey, user_id) is True
-    async with open_redis(own_valkey.url) as redis:
+    hasty = msgspec.structs.replace(users_settings, cache_url=own_valkey.hasty_url)
+    async with (
+        open_app(hasty) as app,
+        client_of(app, service_token("users")) as users,
+        open_redis(own_valkey.url) as redis,
+    ):
+
+        async def is_cached() -> bool:
+            return await email_wanted(users, user_id) and await holds_contact(redis, user_id)
+
+        await eventually(is_cached)
         await redis.client_pause(60_000, all=False)
-        await on_own_valkey.put(f"/users/{user_id}/preferences", json={"email": False})
+        await users.put(f"/users/{user_id}/preferences", json={"email": False})
         assert await holds_contact(redis, user_id)
-        assert await email_wanted(on_own_valkey, user_id) is False
+        assert await email_wanted(users, user_id) is False
         await redis.client_unpause()
 
 

@@ -10,10 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from support.servers import ValkeyNode, client_of
+from support.servers import ValkeyNode, client_of, open_schema
 from tidings.contracts.codes import Channel
 from tidings.contracts.users import NewUser
-from tidings.kit.database import Database, open_database
+from tidings.kit.database import Database
 from tidings.users.app import open_app
 from tidings.users.people.store import UserStore
 from tidings.users.preferences.rules import switched
@@ -39,7 +39,7 @@ DEFAULTS = {"email": True, "push": True, "categories": {}, "quiet_hours": [], "f
 async def database(users_settings: UsersSettings, users: httpx.AsyncClient) -> AsyncIterator[Database]:
     """The user service's database, which the running service has migrated."""
     assert not users.is_closed
-    async with open_database(users_settings.database_url, schema="users", package="tidings.users") as opened:
+    async with open_schema(users_settings.database_url, "users") as opened:
         yield opened
 
 

@@ -16,10 +16,10 @@ from gateway.conftest import NewBody, OpenGateway
 from gateway.keys import add_key
 from gateway.test_refusals import assert_problem
 from support.polling import eventually
+from support.servers import open_schema
 from support.world import World
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import GatewayStore
-from tidings.kit.database import open_database
 from tidings.kit.ids import new_id
 
 
@@ -172,7 +172,7 @@ async def test_keys_are_swept_when_their_time_is_over(
     for body in (over, held):
         await gateway.post("/v1/notifications", json=body)
     await admin.execute("update dedupe_keys set expires_at = now() where key = $1", over["dedupe_key"])
-    async with open_database(settings.database_url, schema="gateway", package="tidings.gateway") as database:
+    async with open_schema(settings.database_url, "gateway") as database:
         store = GatewayStore(database, lifetime=timedelta(hours=24))
         while await store.drop_expired_keys(limit=1_000):
             pass

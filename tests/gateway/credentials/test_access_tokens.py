@@ -12,7 +12,7 @@ from gateway.conftest import API_KEY, TEST_API_KEY, NewBody, OpenGateway
 from gateway.credentials.conftest import NewKey, NewToken, bearer, told
 from support.polling import eventually
 from support.ports import free_port
-from support.servers import SERVICE_SECRET, client_of, provision
+from support.servers import PATIENCE, SERVICE_SECRET, client_of, provision
 from support.serving import serving
 from support.world import World
 from tidings.gateway.app import open_app
@@ -32,6 +32,7 @@ async def users(settings: GatewaySettings, world: World) -> AsyncIterator[httpx.
             service_secret=SERVICE_SECRET,
             database_url=await provision(world.database_url, "users"),
             cache_url=world.cache_url,
+            database_seconds=PATIENCE,
             gateway_url=f"http://127.0.0.1:{port}",
         )
         async with open_users(others) as users_app, client_of(users_app) as client:

@@ -8,7 +8,6 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
-from redis.asyncio import Redis
 
 from delivery.outside import emails_to
 from delivery.situations import SITUATIONS, Situation
@@ -16,6 +15,7 @@ from gateway.conftest import NewBody, OpenGateway
 from gateway.explaining.conftest import PATIENCE, EmailService, Engines, Followed
 from support.ports import free_port
 from support.world import World
+from tidings.kit.cache import open_redis
 from tidings.kit.ids import now
 
 TABLES = "select relname from pg_class where relnamespace = 'gateway'::regnamespace and relkind in ('r', 'p')"
@@ -54,7 +54,7 @@ async def kept(
         )
         for (name,) in await admin.fetch(TABLES)
     }
-    async with Redis.from_url(engines.cache_url) as redis:
+    async with open_redis(engines.cache_url) as redis:
         kinds = ("frequency", "gateway:limits")  # contacts are kept too, as by every question for them
         keys = [key for kind in kinds async for key in redis.scan_iter(f"{kind}:*{body['user_id']}*")]
         return rows, {key: await redis.dump(key) for key in keys}
@@ -62,7 +62,7 @@ async def kept(
 
 async def unknown_deliveries(admin: asyncpg.Connection, engines: Engines) -> set[str]:
     """What the email service's ledger knows and the gateway does not."""
-    async with Redis.from_url(engines.cache_url) as redis:
+    async with open_redis(engines.cache_url) as redis:
         delivered = {key.decode().split(":")[1] async for key in redis.scan_iter("delivery:*")}
     return delivered - {str(one) for (one,) in await admin.fetch("select id from notifications")}
 

@@ -18,6 +18,10 @@ from tidings.gateway.settings import GatewaySettings
 PATIENCE = 120.0
 """Seconds that a client of these tests waits, to tell a late answer from none."""
 
+FULL = os.environ.get("FAULTS") == "full"
+HASTE = {"database_seconds": 1.0, "look_up_seconds": 0.5}
+"""The limits that a gateway keeps unless it is told to be patient."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -32,7 +36,7 @@ StartGateway = Callable[..., AbstractAsyncContextManager[Running]]
 
 def at_full_size(full: int, *, usually: int) -> int:
     """How many: `make faults` runs these tests at their full size."""
-    return full if os.environ.get("FAULTS") == "full" else usually
+    return full if FULL else usually
 
 
 @pytest.fixture
@@ -47,11 +51,11 @@ def stopped_rabbit() -> Iterator[RabbitNode]:
 
 @pytest.fixture(scope="session")
 def start_gateway(settings: GatewaySettings) -> StartGateway:
-    """Starts one more gateway, with other settings where they are named."""
+    """Starts one more gateway, with other settings where they are named; hasty at full size."""
 
     @asynccontextmanager
     async def start(**changed: object) -> AsyncIterator[Running]:
-        own = msgspec.structs.replace(settings, port=free_port(), **changed)
+        own = msgspec.structs.replace(settings, port=free_port(), **(HASTE if FULL else {}), **changed)
         headers = {"Authorization": f"Bearer {API_KEY}"}
         limits = httpx.Limits(max_connections=None)
         async with (

@@ -13,6 +13,7 @@ from gateway.keys import add_key
 from gateway.reading.conftest import Follow, Workers, reader_of, step, told
 from support.polling import eventually
 from support.ports import free_port
+from support.servers import open_schema
 from support.serving import service_process, serving
 from tidings.contracts.codes import Status
 from tidings.gateway.app import open_app
@@ -21,7 +22,6 @@ from tidings.gateway.reading.step_store import StepStore
 from tidings.gateway.reading.streaming import follow_all
 from tidings.gateway.reading.subscription import BUFFER
 from tidings.gateway.settings import GatewaySettings
-from tidings.kit.database import open_database
 
 FEED = "/v1/events"
 
@@ -113,7 +113,7 @@ async def test_a_reader_that_does_not_keep_up(
     one = await workers.accept(user_id=person)
     count = BUFFER + 200
     async with (
-        open_database(settings.database_url, schema="gateway", package="tidings.gateway") as database,
+        open_schema(settings.database_url, "gateway") as database,
         open_feed(store := StepStore(database), settings.database_url, most=1) as feed,
     ):
         with feed.subscribed(lambda found: found.user_id == person and found.attempt == count) as end:
