@@ -44,6 +44,16 @@ class ChannelSettings(HttpSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, le=2000, description="the same for priority `bulk`, on top", examples=["20"])
     ] = 20
 
+    look_up_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="how long each of three tries to ask the user or the template service may take",
+            examples=["2"],
+        ),
+    ] = 2.0
+
     @property
     def places(self) -> dict[Priority, int]:
         """How many messages of each lane may be in work at once; no lane takes another's places."""

@@ -116,12 +116,14 @@ class _Conclusion:
         return self._event(Status.SENT, at=taken.at, **words, **known)
 
     def _waiting(self, retry: Retry, delay: Delay, **known: Any) -> StatusEvent:  # noqa: ANN401 - as for _event
+        at = now()
         return self._event(
             Status.RETRYING if retry.counted else Status.PARKED,
+            at=at,
             reason=retry.reason,
             detail=retry.detail,
             provider=retry.provider,
-            next_attempt_at=now() + timedelta(seconds=delay.seconds),
+            next_attempt_at=at + timedelta(seconds=delay.seconds),
             **known,
         )
 

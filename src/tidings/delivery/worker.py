@@ -86,10 +86,9 @@ async def open_works(
         open_ledger(redis) as ledger,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
     ):
-        users = UsersClient(ServiceHttp(session, settings.users_url, partial(tokens.sign, "users")))
-        templates = TemplatesClient(
-            ServiceHttp(session, settings.templates_url, partial(tokens.sign, "templates"))
-        )
+        asking = partial(ServiceHttp, session, seconds=settings.look_up_seconds)
+        users = UsersClient(asking(settings.users_url, partial(tokens.sign, "users")))
+        templates = TemplatesClient(asking(settings.templates_url, partial(tokens.sign, "templates")))
         collaborators = Collaborators(users, session, redis, broker, ledger, Reporter(broker))
         channel = make_channel(collaborators)
         try:

@@ -18,6 +18,8 @@ USE_SECONDS = 1.0
 """A caller hears within this time that the database hangs, unless a service is told to be more patient."""
 ACQUIRE_SHARE = 0.8
 """The part of that time in which there has to be a connection."""
+CONNECT_SECONDS = 5.0
+"""How long a service that starts waits for its first connection, unless it is more patient."""
 CUT_STEPS = 4
 _PASSING = (
     OSError,
@@ -122,7 +124,7 @@ async def open_database(
     `package` holds `migrations/versions/NNNN_*.py`. Connections are made when first needed. `patience` is how
     many seconds a use of it may last at least before it is given up.
     """
-    await migrate(url, schema=schema, package=package)
+    await migrate(url, schema=schema, package=package, patience=patience)
     pool = await asyncpg.create_pool(
         url,
         min_size=0,
@@ -160,11 +162,11 @@ def _encode(value: Any) -> str:  # noqa: ANN401 - JSON takes many types
     return msgspec.json.encode(value).decode()
 
 
-async def migrate(url: str, *, schema: str, package: str) -> None:
+async def migrate(url: str, *, schema: str, package: str, patience: float = USE_SECONDS) -> None:
     """Run the migrations the schema still lacks; many processes may call this at once."""
     folder = Path(str(files(package))) / "migrations"
     newest = max(path.name.split("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=max(CONNECT_SECONDS, patience))
     try:
         async with connection.transaction():
             # One process migrates; the others wait here and find the work done.

@@ -22,6 +22,7 @@ class Subscriptions:
     def __init__(self, store: EndpointStore) -> None:
         self._store = store
         self._by_owner: dict[str, Sequence[Subscription]] = {}
+        self._begun = self._newest = 0
 
     @property
     def owners(self) -> list[str]:
@@ -38,10 +39,14 @@ class Subscriptions:
         Raises:
             Unavailable: the database does not answer; what was known stays.
         """
+        self._begun += 1
+        number = self._begun
         found: defaultdict[str, list[Subscription]] = defaultdict(list)
         for one in await self._store.subscriptions():
             found[one.owner].append(one)
-        self._by_owner = dict(found)
+        # One that began earlier may be slower, and would bring back what was before a change.
+        if number > self._newest:
+            self._newest, self._by_owner = number, dict(found)
 
     async def try_refresh(self) -> None:
         """Read them anew if the database answers: after a change that is committed, or the next time."""
