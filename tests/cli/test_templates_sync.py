@@ -53,7 +53,7 @@ async def http(
         database_seconds=PATIENCE,
     )
     async with open_app(wanted) as app, serving(app, free_port()) as url, open_session() as session:
-        yield ServiceHttp(session, url, lambda: service_token("templates"))
+        yield ServiceHttp(session, url, lambda: service_token("templates"), seconds=PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """The pipeline without a process and a queue: a test hands in deliveries and sees how they are settled."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 
+from tidings.contracts.codes import ErrorOwner
 from tidings.contracts.messages import DeliveryMessage
 from tidings.contracts.queues import EMAIL_QUEUE
+from tidings.delivery.outcome import Refused
 from tidings.delivery.worker import Works, open_works
 from tidings.email.app import channel_maker, open_files
 from tidings.email.settings import EmailSettings
@@ -30,6 +32,20 @@ class Desk:
         return await self.works.handler(
             Delivery(EMAIL_QUEUE, Message("m", body), attempt=attempt, redelivered=redelivered)
         )
+
+
+@contextmanager
+def resting(desk: Desk, provider: str, *, seconds: float = 60.0) -> Iterator[None]:
+    """What fails in the block opens the provider's breaker, which then rests for so long from its end on.
+
+    A first rest of 5 s may be over before a slow machine has come to what is tried in it. So a call that
+    began before the failures is answered after them, and asks for a longer one.
+    """
+    call = desk.works.routes.by_name[provider].breaker.enter()
+    assert call is not None, "it rests already"
+    yield
+    assert call.lapsed, "its breaker has not opened"
+    call.end(Refused(provider, ErrorOwner.THROTTLE, "not now", retry_after=seconds))
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 import signal
 
-from delivery.conftest import MAX_ATTEMPTS, NewMessage
-from delivery.outside import emails_to, misbehave, publish, times_fired
+from delivery.conftest import MAX_ATTEMPTS, NewMessage, Ways
+from delivery.outside import emails_to, misbehave, publish, smtp, times_fired
 from simulator.running import Simulator
 from support.polling import eventually
 from support.reports import Reports
@@ -20,7 +20,7 @@ SMTP_CONNECTIONS = 20
 
 async def test_a_flood_of_bulk_holds_up_nothing_else(
     *,
-    settings: EmailSettings,
+    ways: Ways,
     broker: Broker,
     world: World,
     simulator: Simulator,
@@ -29,6 +29,7 @@ async def test_a_flood_of_bulk_holds_up_nothing_else(
     address: str,
 ) -> None:
     """While bulk emails hang in every place they may take, normal and critical ones are sent."""
+    settings = ways(smtp("patient", simulator, seconds=300))  # what hangs goes on hanging
     slow = fresh_address()
     slow_user = await world.add_user(email=slow)
     bulk = [new_message(user_id=slow_user, priority=Priority.BULK) for _ in range(60)]
@@ -68,6 +69,7 @@ async def test_a_retry_comes_back_to_its_lane(
     await misbehave(simulator, {"smtp_code": 451, "match": address})
     async with service_process("email", settings):
         await publish(broker, message)
+        await reports.settled(message.notification_id)
         await eventually(lambda: identity in reports.dead_letters)
     (letter,) = reports.dead_letters[identity]
     assert letter.headers["x-queue"] == work_queue(Channel.EMAIL, Priority.CRITICAL)

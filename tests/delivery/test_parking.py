@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from delivery.conftest import MAX_ATTEMPTS, NewMessage, Ways
-from delivery.desk import Desk, open_desk
+from delivery.desk import Desk, open_desk, resting
 from delivery.outside import emails_to, misbehave, smtp, times_fired
 from simulator.running import Simulator, running, settings_in
 from support.polling import eventually
@@ -48,10 +48,11 @@ async def at_the_gate(
         await asyncio.wait(tasks)
 
 
-async def fail(desk: Desk, new_message: NewMessage) -> None:
-    """Let the provider fail until its breaker opens."""
-    for _ in range(FAILURES):
-        assert isinstance(await desk.deliver(new_message()), Delay)
+async def fail(desk: Desk, new_message: NewMessage, *, rest: float = 60.0) -> None:
+    """Let the provider fail until its breaker opens, for so many seconds from then on."""
+    with resting(desk, "relay", seconds=rest):
+        for _ in range(FAILURES):
+            assert isinstance(await desk.deliver(new_message()), Delay)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_an_outage_costs_no_attempt(
         open_desk(ways(smtp("relay", relay.smtp_port))) as desk,
     ):
         await misbehave(relay, {"stage": "connect", "drop_connection": True})
-        await fail(desk, new_message)
+        await fail(desk, new_message, rest=10)
         # Back before the first probe, which would use up the attempt of the message that it is.
         async with at_the_gate(desk, *messages) as tasks:
             await misbehave(relay)
@@ -121,8 +122,9 @@ async def test_a_message_in_work_is_parked(
         smtp("down", free_port()), smtp("up", simulator), lanes='normal = ["up"]\nbulk = ["down"]'
     )
     async with open_desk(settings) as desk:
-        for _ in range(FAILURES):
-            assert isinstance(await desk.deliver(new_message(priority=Priority.BULK)), Delay)
+        with resting(desk, "down"):
+            for _ in range(FAILURES):
+                assert isinstance(await desk.deliver(new_message(priority=Priority.BULK)), Delay)
         held = new_message(priority=Priority.BULK)
         settlement = await desk.deliver(held, attempt=MAX_ATTEMPTS)
         assert await desk.deliver(new_message()) == Acknowledge()
@@ -153,12 +155,12 @@ async def test_a_provider_that_is_probed_gets_one_message(
     messages = [new_message() for _ in range(10)]
     async with open_desk(ways(smtp("relay", simulator))) as desk:
         await misbehave(simulator, {"smtp_code": 451, "times": FAILURES + 1})
-        await fail(desk, new_message)
+        await fail(desk, new_message, rest=5)
         async with at_the_gate(desk, *messages) as tasks:
             await eventually(lambda: any(task.done() for task in tasks))
-            assert await times_fired(simulator) == FAILURES + 1
             assert sum(task.done() for task in tasks) == 1
             assert await emails_to(simulator, address) == []
+            assert await times_fired(simulator) == FAILURES + 1
 
 
 async def test_a_pause_ends_by_itself(

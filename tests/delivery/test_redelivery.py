@@ -14,7 +14,7 @@ from support.polling import eventually
 from support.reports import Reports
 from support.servers import ValkeyNode
 from tidings.contracts.codes import Reason, Status
-from tidings.delivery.ledger import Ledger
+from tidings.delivery.ledger import open_ledger
 from tidings.email.settings import EmailSettings
 from tidings.kit.broker.port import Acknowledge, Delay
 from tidings.kit.cache import open_redis
@@ -67,12 +67,9 @@ async def test_what_a_dead_worker_was_sending_is_sent_and_says_so(
 ) -> None:
     """An owner died with the body under way: the message goes out, and its timeline names the doubt."""
     message = new_message()
-    async with open_redis(settings.cache_url) as redis:
-        dead = Ledger(redis)
-        await dead.renew_lease()
+    async with open_redis(settings.cache_url) as redis, open_ledger(redis) as dead:
         await dead.claim(message.notification_id, "email", "smtp")
         waiting = await desk.deliver(message, redelivered=True)
-        await dead.end_lease()
     again = await desk.deliver(message, redelivered=True)
 
     parked = await reports.next_of(message.notification_id)

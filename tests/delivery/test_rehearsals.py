@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from delivery.conftest import NewMessage, Ways
-from delivery.desk import Desk, open_desk
+from delivery.desk import Desk, open_desk, resting
 from delivery.outside import emails_to, misbehave, smtp
 from delivery.situations import SITUATIONS, Situation, add_templates
 from simulator.running import Simulator
@@ -94,8 +94,9 @@ async def test_it_names_who_would_be_tried_and_who_not(
     message = new_message()
     await misbehave(simulator, {"smtp_code": 451, "text": "4.3.0 said of somebody@example.com"})
     async with open_desk(ways(smtp("one", simulator), smtp("two", second))) as desk:
-        for _ in range(FAILURES):
-            await desk.deliver(new_message())
+        with resting(desk, "one"):
+            for _ in range(FAILURES):
+                await desk.deliver(new_message())
         rehearsed = await desk.works.rehearser.rehearse(message, now())
         await desk.deliver(message)
     event = await reports.settled(message.notification_id)
@@ -119,8 +120,9 @@ async def test_it_waits_where_nobody_may_be_tried(
     """With the only provider at rest it would wait, until that may be tried."""
     await misbehave(simulator, {"smtp_code": 451})
     async with open_desk(ways(smtp("one", simulator))) as desk:
-        for _ in range(FAILURES):
-            await desk.deliver(new_message())
+        with resting(desk, "one"):
+            for _ in range(FAILURES):
+                await desk.deliver(new_message())
         at = now()
         rehearsed = await desk.works.rehearser.rehearse(new_message(), at)
     assert (rehearsed.would, rehearsed.reason) == (Would.WAIT, Reason.PROVIDER_UNAVAILABLE)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from delivery.conftest import NewMessage, Ways
-from delivery.desk import Desk, open_desk
+from delivery.desk import Desk, open_desk, resting
 from delivery.outside import misbehave, smtp
 from simulator.running import Simulator
 from support.ports import free_port
@@ -112,8 +112,9 @@ async def test_who_waits_at_the_gate_says_for_whom(
     """With every provider at rest nothing else is decided: each is named as skipped, and until when."""
     message = new_message()
     async with open_desk(ways(smtp("one", free_port()))) as desk:
-        for _ in range(FAILURES):
-            await desk.deliver(new_message())
+        with resting(desk, "one"):
+            for _ in range(FAILURES):
+                await desk.deliver(new_message())
         await desk.deliver(replace(message, expires_at=now() + timedelta(seconds=0.2)))
     event = await reports.settled(message.notification_id)
     (skipped,) = event.trace

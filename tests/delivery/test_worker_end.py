@@ -13,6 +13,7 @@ from simulator.running import Simulator
 from support.polling import eventually
 from support.ports import free_port
 from support.reports import Reports
+from support.servers import PATIENCE
 from support.serving import service_process
 from tidings.contracts.codes import Status
 from tidings.delivery.ledger import LEASE_SECONDS
@@ -61,7 +62,7 @@ async def test_a_stopping_worker_gives_back_what_waits_for_a_provider(
     cut_off = msgspec.structs.replace(first, smtp_port=free_port())
     async with (
         service_process("email", cut_off) as worker,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{cut_off.port}") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{cut_off.port}", timeout=PATIENCE) as http,
     ):
         await publish(broker, *messages)
 

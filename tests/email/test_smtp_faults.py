@@ -27,6 +27,8 @@ from tidings.email.providers.configs import SmtpConfig
 
 BEFORE_THE_CLAIM = ("connect", "ehlo", "starttls", "auth", "mail", "rcpt")
 STAGES = (*BEFORE_THE_CLAIM, "data_start", "data")
+LIMIT = 5.0
+"""Seconds for an answer: a slow server answers within them at each step that does not hang."""
 
 
 def every_step(simulator: Simulator, **changed: Any) -> SmtpConfig:  # noqa: ANN401 - fields of the config
@@ -46,7 +48,7 @@ async def assert_recovers(sending: Sending, simulator: Simulator) -> None:
 async def test_it_hangs(simulator: Simulator, stage: str) -> None:
     """A server that falls silent before the body is an outage; after the final dot nobody knows."""
     await misbehave(simulator, {"stage": stage, "hang": True, "times": 1})
-    limits = {"data_seconds": 0.3} if stage == "data" else {"seconds": 2}
+    limits = {"data_seconds": 0.3} if stage == "data" else {"seconds": LIMIT}
     async with desk(every_step(simulator, **limits)) as sending:
         refused = await sending.refused()
         assert refused.owner is (ErrorOwner.AMBIGUOUS if stage == "data" else ErrorOwner.OUTAGE)
@@ -129,7 +131,7 @@ async def test_it_ends_a_kept_connection(simulator: Simulator, effect: dict[str,
 async def test_it_fails_between_emails(simulator: Simulator, stage: str, effect: str) -> None:
     """Trouble with RSET after a refusal, or with QUIT at the end, fails no email."""
     await misbehave(simulator, {"stage": stage, effect: True}, {"smtp_code": 550, "times": 1})
-    async with desk(every_step(simulator, seconds=2)) as sending:
+    async with desk(every_step(simulator, seconds=LIMIT)) as sending:
         assert (await sending.refused()).owner is ErrorOwner.RECIPIENT
         assert isinstance(await sending.send(), Taken)
         assert isinstance(await sending.send(), Taken)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gateway.conftest import NewBody, OpenGateway
 from support.polling import eventually
-from support.servers import open_schema
+from support.servers import PATIENCE, open_schema
 from support.world import World
 from tidings.gateway.settings import GatewaySettings
 from tidings.gateway.store import BATCH_SECONDS, GatewayStore
@@ -192,10 +192,11 @@ async def test_a_key_that_is_claimed_anew_does_not_hold_up_the_sweep(
         # Locked before its time is over, as gateways sweep too, and so that its time can still be changed.
         await connection.execute("select from idempotency_keys where key = $1 for key share", keys[0])
         await admin.execute("update idempotency_keys set expires_at = now() where key = any($1)", keys)
-        async with asyncio.timeout(BATCH_SECONDS / 2):
+        async with asyncio.timeout(PATIENCE * 2 / 3):  # before the transaction is cut, which would end a wait
             while await GatewayStore(database).drop_expired_keys(limit=1_000):
                 pass
-    left = await admin.fetch("select key from idempotency_keys where key = any($1)", keys)
+        # While it is still locked: afterwards any gateway that sweeps deletes it.
+        left = await admin.fetch("select key from idempotency_keys where key = any($1)", keys)
     assert [row["key"] for row in left] == keys[:1]
 
 

@@ -14,12 +14,17 @@ from support.stack import Stack
 
 @pytest.fixture(scope="session")
 async def shared_stack() -> AsyncIterator[Stack]:
-    """The default start: embedded engines, the database as broker, quick retries."""
+    """The default start, with the database as broker and quick retries, but for a Valkey of the tests.
+
+    Services give up on the embedded one after half a second, and then rightly send unclaimed, or park.
+    """
+    valkey = ValkeyNode()
     with folder_for_homes() as folder:
-        stack = await Stack.start(folder / "home")
+        stack = await Stack.start(folder / "home", options={"cache": valkey.url})
         yield stack
         code = await stack.stop()
         assert code == 0, stack.output
+    valkey.stop()
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ async def test_killed_ten_times(world: Stack) -> None:
     """With the email service killed ten times in 5,000 emails, all arrive; only those in hand twice."""
     accepting = asyncio.create_task(accept_many(world, "kills", MANY))
     for kill in range(1, KILLS + 1):
-        await eventually(partial(_arrived, world, kill * MANY // (KILLS + 2)))
+        await eventually(partial(_arrived, world, kill * MANY // (KILLS + 2)), within=READY_SECONDS)
         world.kill("email")
         await eventually(lambda: world.is_up("email"), within=READY_SECONDS)
     counts = await counted(world, await accepting)

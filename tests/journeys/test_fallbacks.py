@@ -40,7 +40,7 @@ async def test_a_push_that_is_displayed(stack: Stack) -> None:
     assert (await stack.wait_settled(push_id))["status"] == "sent"
     assert (await stack.notification(email_id))["status"] == "scheduled"
     (push,) = await stack.pushes()
-    async with httpx.AsyncClient() as worker:
+    async with httpx.AsyncClient(timeout=30) as worker:
         url = push["message"]["notification"]["engagement_url"]
         assert (await worker.post(url, json={"event": "displayed"})).is_success
     email = await stack.wait_settled(email_id)

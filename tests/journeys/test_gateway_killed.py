@@ -85,7 +85,7 @@ async def test_killed_between_publish_and_mark(real_world: Stack, admin: asyncpg
     async def all_arrived() -> bool:
         return {notification_id for notification_id, _ in await emails(real_world)} >= set(ids)
 
-    await eventually(all_arrived)
+    await eventually(all_arrived, within=RESTART_SECONDS)
     real_world.kill("gateway")
     await admin.execute(HANG_UP)
     assert await admin.fetchval(NOT_MARKED) == MANY

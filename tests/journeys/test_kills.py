@@ -46,7 +46,7 @@ async def emails_per_notification(world: Stack, ids: list[str]) -> list[int]:
 async def test_killed_in_the_middle(world: Stack, service: str) -> None:
     """With a service killed in the middle of 500 emails, all 500 are delivered and settle."""
     ids = await accept_many(world, f"kill-{service}")
-    await eventually(lambda: _some_arrived(world))
+    await eventually(lambda: _some_arrived(world), within=READY_SECONDS)
     world.kill(service)
     await eventually(lambda: world.is_up(service), within=READY_SECONDS)
     await all_sent(world, ids)
@@ -59,7 +59,7 @@ async def test_killed_in_the_middle(world: Stack, service: str) -> None:
 async def test_broker_gone_for_a_while(real_world: Stack, rabbit: RabbitNode) -> None:
     """With RabbitMQ stopped for 10 s during 500 accepts, all are accepted, and delivered once it is back."""
     accepting = asyncio.create_task(accept_many(real_world, "broker-gone"))
-    await eventually(lambda: _some_arrived(real_world))
+    await eventually(lambda: _some_arrived(real_world), within=READY_SECONDS)
     await asyncio.to_thread(rabbit.stop)
     ids = await accepting
     await asyncio.sleep(BROKER_GONE_SECONDS)  # the outage itself

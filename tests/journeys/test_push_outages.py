@@ -42,7 +42,7 @@ def write_providers(home: Path, file: Path, base: int) -> None:
         kind = "fcm"
         credentials_file = "{home / "fcm-service-account.json"}"
         url = "http://127.0.0.1:{base + 25}/fcm"
-        seconds = 5.0
+        seconds = 15.0
         [providers.unreachable]
         kind = "fcm"
         credentials_file = "{home / "fcm-service-account.json"}"
@@ -124,7 +124,7 @@ async def test_answers_that_say_nothing(world: Stack, owner: str) -> None:
     """Broken JSON, and answers that drip for longer than the limit: those pushes alone are repeated."""
     await world.faults(
         {"provider": "fcm", "malformed_answer": True, "times": 3},
-        {"provider": "fcm", "slow_answer_s": 15, "times": 3},
+        {"provider": "fcm", "slow_answer_s": 60, "times": 3},
     )
     ids = await accept_many(world, "nothing-said", 100, channel="push", user_id=owner)
     assert_all_arrived(await counted(world, ids, arrivals=pushes), duplicates=6)
@@ -136,7 +136,7 @@ async def test_token_endpoint_down(world: Stack, owner: str) -> None:
     await world.faults({"provider": "google_token", "status": 503})
     world.kill("push")  # the next worker starts without a token
     ids = await accept_many(world, "no-token", 100, channel="push", user_id=owner)
-    await eventually(lambda: has_fired(world))
+    await eventually(lambda: has_fired(world), within=RESTART_SECONDS)
     assert await world.pushes() == []
     await world.faults()
     assert_all_arrived(await counted(world, ids, arrivals=pushes))
@@ -212,7 +212,7 @@ async def test_killed_ten_times(world: Stack, owner: str) -> None:
     """With the push service killed ten times in 5,000 pushes, all arrive; only those in hand twice."""
     accepting = asyncio.create_task(accept_many(world, "kills", MANY, channel="push", user_id=owner))
     for kill in range(1, KILLS + 1):
-        await eventually(partial(_arrived, world, kill * MANY // (KILLS + 2)))
+        await eventually(partial(_arrived, world, kill * MANY // (KILLS + 2)), within=RESTART_SECONDS)
         world.kill("push")
         await eventually(lambda: world.is_up("push"), within=RESTART_SECONDS)
     counts = await counted(world, await accepting, arrivals=pushes)

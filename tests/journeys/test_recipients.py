@@ -63,7 +63,7 @@ async def test_one_click_unsubscribe(world: Stack) -> None:
     """Following the link changes nothing; the one-click POST ends this category's emails, and no others."""
     user_id = await new_person(world, "uma")
     unsubscribe, _ = await links_of_news(world, user_id, "uma@example.com")
-    async with httpx.AsyncClient() as mail_client:
+    async with httpx.AsyncClient(timeout=30) as mail_client:
         page = await mail_client.get(unsubscribe)
         assert page.status_code == httpx.codes.OK
         assert (await send_news(world, user_id, "news-2"))["status"] == "sent"
@@ -80,7 +80,7 @@ async def test_links_are_kept_out_of_logs(world: Stack) -> None:
     """A link is a credential: neither the gateway nor the user service writes it into its log."""
     user_id = await new_person(world, "vera")
     links = await links_of_news(world, user_id, "vera@example.com")
-    async with httpx.AsyncClient() as browser:
+    async with httpx.AsyncClient(timeout=30) as browser:
         for link in links:
             assert (await browser.get(link)).status_code == httpx.codes.OK
     tokens = [urlsplit(link).path.rpartition("/")[2] for link in links]

@@ -85,7 +85,7 @@ async def test_displayed_and_clicked(stack: Stack) -> None:
     user_id = await person_with(stack, await subscribed(stack))
     (device,) = await devices_of(stack, user_id)
     notification_id, push = await pushed(stack, user_id)
-    async with httpx.AsyncClient() as worker:  # it has no credential but the address
+    async with httpx.AsyncClient(timeout=30) as worker:  # it has no credential but the address
         for told in ({"event": "displayed"}, {"event": "clicked", "action": "track"}):
             answer = await worker.post(push["message"]["notification"]["engagement_url"], json=told)
             assert answer.status_code == httpx.codes.NO_CONTENT, answer.text

@@ -68,3 +68,16 @@ async def tokens_of(world: World, user_id: str) -> list[str]:
     """The devices that the user service knows of a person."""
     tokens = (await world.users.http.get(f"/users/{user_id}")).json()["tokens"]
     return [token["token"] for token in tokens]
+
+
+async def only_these_stay(world: World, user_id: str, *tokens: str) -> None:
+    """Wait until the user service knows no other devices of a person.
+
+    Where it is too slow for the worker, a dead device is deregistered at a later attempt: what one device has
+    got is reported before.
+    """
+
+    async def stayed() -> bool:
+        return sorted(await tokens_of(world, user_id)) == sorted(tokens)
+
+    await eventually(stayed)

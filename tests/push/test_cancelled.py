@@ -23,9 +23,10 @@ from tidings.push.settings import PushSettings
 pytestmark = pytest.mark.usefixtures("worker")
 
 
-@pytest.fixture(scope="module")
-async def worker(settings: PushSettings) -> AsyncIterator[ServiceProcess]:
-    """A push service of their own, which does not give up before a test has cancelled."""
+@pytest.fixture
+async def worker(settings: PushSettings, simulator: Simulator) -> AsyncIterator[ServiceProcess]:
+    """A push service of its own for each, with closed breakers, that does not give up before a cancel."""
+    del simulator  # well-behaved before the service starts
     stubborn = msgspec.structs.replace(settings, port=free_port(), max_attempts=50)
     async with service_process("push", stubborn) as worker:
         yield worker

@@ -6,7 +6,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from push.outside import end_of, publish, pushes_to, tokens_of
+from push.outside import end_of, only_these_stay, publish, pushes_to, tokens_of
 from simulator.running import Simulator
 from support.polling import eventually
 from support.reports import Reports
@@ -82,5 +82,5 @@ async def test_a_dead_device_beside_a_living_one(
     (await simulator.http.delete(f"/api/fcm/tokens/{dead}")).raise_for_status()
     end = await end_of(reports, await publish(broker, user_id))
     assert end.status is Status.SENT
-    assert await tokens_of(world, user_id) == [token]
+    await only_these_stay(world, user_id, token)
     assert len(await pushes_to(simulator, token)) == 1

@@ -14,6 +14,7 @@ from push.ways import Outside
 from simulator.running import Simulator
 from support.polling import eventually
 from support.reports import Reports
+from support.servers import PATIENCE
 from support.serving import service_process
 from support.world import World
 from tidings.contracts.codes import Reason, Status
@@ -37,7 +38,7 @@ async def worker(asking: PushSettings) -> AsyncIterator[httpx.AsyncClient]:
     """The push service that most of the tests share."""
     async with (
         service_process("push", asking),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{asking.port}") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{asking.port}", timeout=PATIENCE) as http,
     ):
         yield http
 

@@ -59,7 +59,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Apns
     settings = msgspec.structs.replace(settings_in(folder), apns_port=port, apns_key_file=str(file))
     async with (
         running(settings) as simulator,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", http1=False, http2=True) as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", http1=False, http2=True, timeout=30) as http,
     ):
         yield Apns(http, simulator.http, file.read_text())
 
@@ -162,7 +162,7 @@ async def test_another_method_or_path(apns: Apns) -> None:
 
 async def test_what_is_no_http_2(apns: Apns) -> None:
     """A client that speaks HTTP/1.1 is turned away, and the server goes on."""
-    async with httpx.AsyncClient() as plain:
+    async with httpx.AsyncClient(timeout=30) as plain:
         with pytest.raises(httpx.RemoteProtocolError):
             await plain.get(str(apns.http.base_url))
     assert (await apns.push()).status_code == 200

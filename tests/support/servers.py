@@ -68,7 +68,7 @@ class ValkeyNode:
     def __init__(self) -> None:
         port = free_port()
         self._server = ValkeyServer(port=port)
-        self._server.start()
+        self.start()
         limits = "&".join(f"{name}={PATIENCE}" for name in _CACHE_LIMITS)
         self.hasty_url = f"redis://127.0.0.1:{port}"
         """For a client that gives up after half a second, as services do unless they are told otherwise."""
@@ -76,12 +76,12 @@ class ValkeyNode:
 
     def start(self) -> None:
         """Start the server again, empty, and wait until it answers."""
-        self._server.start()
+        self._server.start(timeout=PATIENCE)
 
     def stop(self) -> None:
         """Stop the server, if it runs; its keys are gone."""
         if self._server.is_running():
-            self._server.stop()
+            self._server.stop(timeout=PATIENCE)
 
 
 class FreshToken(httpx.Auth):

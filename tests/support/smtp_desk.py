@@ -62,7 +62,7 @@ def config_for(simulator: Simulator, **changed: object) -> SmtpConfig:
 
 def config_at(port: int, **changed: object) -> SmtpConfig:
     """The same for any port of this machine."""
-    return msgspec.structs.replace(SmtpConfig(host="127.0.0.1", port=port, tls="none", seconds=5), **changed)
+    return msgspec.structs.replace(SmtpConfig(host="127.0.0.1", port=port, tls="none"), **changed)
 
 
 @asynccontextmanager

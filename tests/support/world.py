@@ -102,7 +102,7 @@ async def neighbour(app: Litestar, sign: Callable[[], str]) -> AsyncIterator[Nei
     """A service on a free port."""
     async with (
         serving(app, free_port()) as url,
-        httpx.AsyncClient(base_url=url, auth=FreshToken(sign)) as http,
+        httpx.AsyncClient(base_url=url, auth=FreshToken(sign), timeout=PATIENCE) as http,
     ):
         yield Neighbour(app, url, http)
 

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from support.polling import eventually
 from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import SERVICE_SECRET, client_of
+from support.servers import PATIENCE, SERVICE_SECRET, client_of
 from support.serving import serving
 from support.signed_webhooks import (
     TOPIC,
@@ -188,7 +188,7 @@ async def world(postgres_admin_url: str, service_token: Callable[..., str]) -> A
 @pytest.fixture(scope="session")
 async def broker(world: World) -> AsyncIterator[Broker]:
     """The broker that the services share."""
-    async with open_broker(world.broker_url, topology(RETRY_DELAYS)) as broker:
+    async with open_broker(world.broker_url, topology(RETRY_DELAYS), publish_limit=PATIENCE) as broker:
         yield broker
 
 
@@ -218,7 +218,7 @@ async def users(world: World) -> AsyncIterator[UsersClient]:
     """The user service's client as the email service has it."""
     sign = partial(ServiceTokens("email", SERVICE_SECRET).sign, "users")
     async with open_session() as session:
-        yield UsersClient(ServiceHttp(session, world.users.url, sign))
+        yield UsersClient(ServiceHttp(session, world.users.url, sign, seconds=PATIENCE))
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from standardwebhooks.webhooks import Webhook
 from gateway.conftest import NewBody
 from gateway.keys import add_key
 from support.polling import eventually
-from support.servers import client_of, create_database, provision
+from support.servers import PATIENCE, client_of, create_database, provision
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import STATUS_QUEUE, topology
@@ -229,7 +229,9 @@ def open_desk(impatient: GatewaySettings, postgres_admin_url: str, new_body: New
         )
         async with AsyncExitStack() as stack:
             app = await stack.enter_async_context(open_app(settings))
-            broker = await stack.enter_async_context(open_broker(settings.broker_url, topology()))
+            broker = await stack.enter_async_context(
+                open_broker(settings.broker_url, topology(), publish_limit=PATIENCE)
+            )
             admin = await asyncpg.connect(database, server_settings={"search_path": "gateway"})
             stack.push_async_callback(admin.close)
             yield Desk(app, settings, admin, broker, new_body)

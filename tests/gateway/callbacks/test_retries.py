@@ -13,6 +13,7 @@ from gateway.conftest import NewBody
 from gateway.keys import add_key
 from support.polling import eventually
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import service_process
 from tidings.contracts.queues import topology
 from tidings.gateway.app import open_app
@@ -212,8 +213,8 @@ async def test_a_gateway_killed_while_it_posts(open_desk: OpenDesk, hooks: Hooks
     async with service_process("gateway", settings) as process:
         base, headers = f"http://127.0.0.1:{settings.port}", {"Authorization": f"Bearer {key}"}
         async with (
-            httpx.AsyncClient(base_url=base, headers=headers) as http,
-            open_broker(settings.broker_url, topology()) as broker,
+            httpx.AsyncClient(base_url=base, headers=headers, timeout=PATIENCE) as http,
+            open_broker(settings.broker_url, topology(), publish_limit=PATIENCE) as broker,
         ):
             caller = Caller(http, broker, new_body)
             await caller.add(hook)

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.conftest import NewBody, OpenGateway
 from support.polling import eventually
-from support.servers import ValkeyNode
+from support.servers import PATIENCE, ValkeyNode
 from support.world import World
 from tidings.contracts.codes import Status
 from tidings.contracts.messages import StatusEvent, StatusReport
@@ -114,5 +114,5 @@ async def own_valkey() -> AsyncIterator[ValkeyNode]:
 @pytest.fixture(scope="session")
 async def broker(world: World) -> AsyncIterator[Broker]:
     """The broker that gateway and workers share."""
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         yield broker

@@ -13,6 +13,7 @@ import pytest
 from gateway.conftest import NewBody, OpenGateway
 from gateway.queues import Taken, taking
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
@@ -123,6 +124,6 @@ async def fallbacks(
     """Pushes with an email behind them, at two gateways."""
     async with (
         taking(world.broker_url, "email.queue") as emails,
-        open_broker(world.broker_url, topology()) as broker,
+        open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker,
     ):
         yield Fallbacks(gateway, admin, broker, emails, new_body)

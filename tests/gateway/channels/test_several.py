@@ -15,6 +15,7 @@ from gateway.keys import add_key
 from gateway.queues import taking
 from gateway.test_refusals import assert_problem
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World
 from tidings.kit.ids import now
 
@@ -183,7 +184,7 @@ async def test_each_counts_against_limits(
     world: World, open_gateway: OpenGateway, new_body: NewBody, admin: asyncpg.Connection
 ) -> None:
     """A request on two channels counts twice for its key, and is refused whole when only one still fits."""
-    limiting = {"cache_url": world.cache_url, "limit_patience": 5.0, "limit_notifications_per_day": 3}
+    limiting = {"cache_url": world.cache_url, "limit_patience": PATIENCE, "limit_notifications_per_day": 3}
     body = new_body(variables=BOTH, also=["push"])
     async with open_gateway(**limiting) as gateway:
         gateway.headers["Authorization"] = f"Bearer {await add_key(admin, '*')}"

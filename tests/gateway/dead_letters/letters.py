@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.conftest import NewBody
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World
 from tidings.contracts.codes import Channel, Reason
 from tidings.contracts.messages import DeliveryMessage
@@ -38,7 +39,7 @@ class Letters:
         """Accept emails and let each become a dead letter; returns the letters, oldest first."""
         before = len(await self.all())
         dying = [self._letter(await self._accepted(), reason, detail, changed) for _ in range(count)]
-        async with open_broker(self.world.broker_url, topology()) as broker:
+        async with open_broker(self.world.broker_url, topology(), publish_limit=PATIENCE) as broker:
             await broker.publish(FAILED_QUEUE, dying)
         found: list[dict[str, Any]] = []
 

@@ -89,7 +89,7 @@ async def test_the_rate_is_kept(letters: Letters, open_gateway: OpenGateway) -> 
 
 async def test_a_cancelled_job_stops_for_good(letters: Letters) -> None:
     """Once the cancellation is answered, nothing more is replayed; a job that is over cannot be cancelled."""
-    await letters.die(10)
+    await letters.die(20)
     job = await letters.start(rate=2)
 
     async def begun() -> bool:
@@ -99,19 +99,22 @@ async def test_a_cancelled_job_stops_for_good(letters: Letters) -> None:
     path = f"{DEAD_LETTERS}/replays/{job['id']}"
     cancelled = (await letters.gateway.delete(path)).json()
     assert cancelled["state"] == "cancelled"
-    assert 0 < cancelled["replayed"] < 10
+    assert 0 < cancelled["replayed"] < 20
     again = await letters.start(rate=1_000)
-    assert (await letters.finished(again))["replayed"] == 10 - cancelled["replayed"]
+    assert (await letters.finished(again))["replayed"] == 20 - cancelled["replayed"]
     assert (await letters.job(job)) == cancelled
     refused = await letters.gateway.delete(path)
     assert (refused.status_code, refused.json()["code"]) == (409, "replay_over")
 
 
-async def test_what_is_discarded_meanwhile_is_skipped(letters: Letters) -> None:
+async def test_what_is_discarded_meanwhile_is_skipped(letters: Letters, admin: asyncpg.Connection) -> None:
     """A job skips what was discarded after it began."""
     await letters.die(6)
-    job = await letters.start(rate=2)
+    job = await letters.start(rate=0.01)
     await letters.gateway.delete(DEAD_LETTERS, params={"user_id": letters.user_id, "replayed": "false"})
+    await admin.execute(
+        "update replay_jobs set rate = 1000, due_at = now() where id = $1::text::uuid", job["id"]
+    )
     over = await letters.finished(job)
     assert over["replayed"] + over["skipped"]["unknown_dead_letter"] == 6
 
@@ -138,7 +141,7 @@ async def test_a_killed_gateway_is_continued(
 async def test_operators_are_audited(letters: Letters, admin: asyncpg.Connection) -> None:
     """Who began and who cancelled a job is in the audit log."""
     await letters.die(5)
-    job = await letters.start(rate=1)
+    job = await letters.start(rate=0.01)  # so it is not over yet, however late it is cancelled
     await letters.gateway.delete(f"{DEAD_LETTERS}/replays/{job['id']}")
     rows = await admin.fetch("select action, actor from audit_log where subject = $1", job["id"])
     assert Counter(row["action"] for row in rows) == {"replay_job.started": 1, "replay_job.cancelled": 1}

@@ -11,6 +11,7 @@ import pytest
 from gateway.dead_letters.letters import DEAD_LETTERS, Letters
 from gateway.keys import add_key
 from support.polling import eventually
+from support.servers import PATIENCE
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import FAILED_QUEUE, STATUS_QUEUE, topology
@@ -30,7 +31,7 @@ async def report(letters: Letters, letter: dict[str, str], provider: str) -> Non
         provider=provider,
     )
     body = msgspec.json.encode(StatusReport(events=[event]))
-    async with open_broker(letters.world.broker_url, topology()) as broker:
+    async with open_broker(letters.world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(STATUS_QUEUE, [Message(str(uuid4()), body, {})])
 
 
@@ -130,7 +131,7 @@ async def test_read_whole(letters: Letters) -> None:
 async def test_a_stranger_can_be_read(letters: Letters) -> None:
     """What is no message of ours is listed with its body, and cannot be replayed."""
     text = f"who is {uuid4()}"
-    async with open_broker(letters.world.broker_url, topology()) as broker:
+    async with open_broker(letters.world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(FAILED_QUEUE, [Message(str(uuid4()), text.encode(), {"x-detail": text})])
     found: list[dict[str, str]] = []
 

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.conftest import NewBody
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World
 from tidings.contracts.codes import Channel, Reason
 from tidings.contracts.messages import DeliveryMessage
@@ -33,7 +34,7 @@ async def accepted(gateway: httpx.AsyncClient, body: dict[str, Any]) -> Delivery
 async def give_up(world: World, message: DeliveryMessage, reason: Reason, times: int = 1) -> None:
     headers = {"x-reason": reason, "x-detail": "its consumers died", "x-queue": EMAIL_QUEUE}
     letter = Message(str(message.notification_id), msgspec.json.encode(message), headers)
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(FAILED_QUEUE, [letter] * times)
 
 
@@ -79,7 +80,7 @@ async def test_a_stranger_is_kept(
     """A letter that is no notification of ours is kept as it is."""
     assert (await gateway.get("/health/live")).status_code == httpx.codes.OK
     body = f"who is {uuid4()}".encode()
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(FAILED_QUEUE, [Message(str(uuid4()), body, {})])
 
     async def found() -> bool:

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from gateway.conftest import API_KEY, OpenGateway
-from gateway.explaining.conftest import PATIENCE, EmailService, Engines
+from gateway.explaining.conftest import EmailService, Engines
 from gateway.explaining.test_dry_runs import dry, kept, unknown_deliveries
 from gateway.test_refusals import assert_problem
 from support.answering import answering, http
 from support.polling import eventually
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import serving
 from tidings.client import Tidings
 from tidings.contracts.batches import NewBatch

@@ -12,8 +12,9 @@ import pytest
 from delivery.outside import emails_to
 from delivery.situations import SITUATIONS, Situation
 from gateway.conftest import NewBody, OpenGateway
-from gateway.explaining.conftest import PATIENCE, EmailService, Engines, Followed
+from gateway.explaining.conftest import EmailService, Engines, Followed
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.world import World
 from tidings.kit.cache import open_redis
 from tidings.kit.ids import now

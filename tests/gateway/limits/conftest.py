@@ -10,10 +10,8 @@ import pytest
 
 from gateway.conftest import OpenGateway
 from gateway.keys import add_key
+from support.servers import PATIENCE
 from support.world import World
-
-PATIENCE = 5.0
-"""More than a busy machine needs, so that no limit is passed over."""
 
 OpenCaller = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 from redis.asyncio import Redis
 
-from gateway.limits.conftest import PATIENCE
 from support.polling import eventually
+from support.servers import PATIENCE
 from tidings.gateway.limits.counters import Charge, Counters, Verdict
 from tidings.gateway.limits.policies import Limit
 from tidings.kit.cache import open_redis

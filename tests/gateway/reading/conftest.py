@@ -13,6 +13,7 @@ import pytest
 
 from gateway.conftest import API_KEY, TEST_API_KEY, NewBody
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import serving
 from support.world import World
 from tidings.contracts.codes import Reason, Status
@@ -134,6 +135,13 @@ async def follow(settings: GatewaySettings) -> AsyncIterator[Follow]:
 
 
 @pytest.fixture
+async def follow_anew(settings: GatewaySettings) -> AsyncIterator[Follow]:
+    """Opens streams of a gateway that had none before, so that what was missed is read from the table."""
+    async with open_app(settings) as app, serving(app, free_port()) as url:
+        yield reader_of(url)
+
+
+@pytest.fixture
 async def follow_tests(settings: GatewaySettings) -> AsyncIterator[Follow]:
     """Opens streams with the test key."""
     async with open_app(settings) as app, serving(app, free_port()) as url:
@@ -143,7 +151,7 @@ async def follow_tests(settings: GatewaySettings) -> AsyncIterator[Follow]:
 @pytest.fixture
 async def workers(gateway: httpx.AsyncClient, world: World, new_body: NewBody) -> AsyncIterator[Workers]:
     """The gateway that takes requests, and its status queue."""
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         yield Workers(gateway, broker, new_body)
 
 

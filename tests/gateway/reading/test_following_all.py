@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -13,7 +14,7 @@ from gateway.keys import add_key
 from gateway.reading.conftest import Follow, Workers, reader_of, step, told
 from support.polling import eventually
 from support.ports import free_port
-from support.servers import open_schema
+from support.servers import PATIENCE, open_schema
 from support.serving import service_process, serving
 from tidings.contracts.codes import Status
 from tidings.gateway.app import open_app
@@ -74,21 +75,37 @@ async def test_every_stream_has_the_same(follow: Follow, workers: Workers, perso
     assert len({event.id for event in first}) == 200
 
 
-async def test_going_on_after_an_event(follow: Follow, workers: Workers, person: str) -> None:
+async def test_going_on_after_an_event(
+    follow: Follow, follow_anew: Follow, workers: Workers, person: str, admin: asyncpg.Connection
+) -> None:
     """With the id of an event the reader gets all that it missed, in order, and then what comes."""
     one = await workers.accept(user_id=person)
     async with follow(FEED, user_id=person) as reader:
         opened = await reader.next()
         assert opened is not None
     await workers.report([step(one, Status.RETRYING, attempt) for attempt in range(1, 1_201)])
-    async with follow(FEED, after=opened.id, user_id=person) as reader:
+    # What is not known yet would come live, and be more than may wait for a reader.
+    await eventually(lambda: are_past(admin, one, 1_200))
+    async with follow_anew(FEED, after=opened.id, user_id=person) as reader:
         await reader.next()
         missed = await reader.take(1_200)
         assert told(missed) == [("retrying", attempt) for attempt in range(1, 1_201)]
-    async with follow(FEED, after=missed[-2].id, user_id=person) as reader:
+    async with follow_anew(FEED, after=missed[-2].id, user_id=person) as reader:
         await reader.next()
         await workers.report([step(one, Status.SENT, 1_201)])
         assert told(await reader.take(2)) == [("retrying", 1_200), ("sent", 1_201)]
+
+
+async def are_past(admin: asyncpg.Connection, notification_id: UUID, count: int) -> bool:
+    """Whether so many steps are older than all that goes on, so that their order is certain."""
+    known = await admin.fetchval(
+        """
+        select count(*) from events where notification_id = $1
+            and "transaction" < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        """,
+        notification_id,
+    )
+    return bool(known == count)
 
 
 async def test_a_lost_listener(
@@ -143,7 +160,7 @@ async def test_streams_of_a_key_are_limited(strict: str, admin: asyncpg.Connecti
     key = await add_key(admin, "notifications:read")
     open_stream, open_other = reader_of(strict, key), reader_of(strict, API_KEY)
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=strict, headers=headers) as http:
+    async with httpx.AsyncClient(base_url=strict, headers=headers, timeout=PATIENCE) as http:
         async with open_stream(FEED) as reader, open_other(FEED) as other:
             await asyncio.gather(reader.next(), other.next())
             refused = await http.get(FEED)
@@ -176,7 +193,8 @@ async def test_what_cannot_be_followed_is_refused(
 async def test_streams_need_their_scope(strict: str, admin: asyncpg.Connection) -> None:
     """A key that may not read notifications may not follow them."""
     key = await add_key(admin, "notifications:write")
-    async with httpx.AsyncClient(base_url=strict, headers={"Authorization": f"Bearer {key}"}) as http:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=strict, headers=headers, timeout=PATIENCE) as http:
         answer = await http.get(FEED)
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
 

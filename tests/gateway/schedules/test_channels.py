@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.schedules.conftest import Add, Overdue, Read, has, made_by
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
@@ -84,6 +85,6 @@ async def report_failed(world: World, notification_id: str) -> None:
         attempt=1,
         at=now(),
     )
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         body = msgspec.json.encode(StatusReport(events=[event]))
         await broker.publish(STATUS_QUEUE, [Message(str(uuid4()), body)])

@@ -17,11 +17,8 @@ from gateway.keys import add_key
 from gateway.schedules.conftest import NewSchedule, has, made_by, read_schedule, turn_back
 from support.polling import eventually
 from support.ports import free_port
-from support.servers import create_database, provision
+from support.servers import PATIENCE, create_database, provision
 from support.world import World
-
-PATIENCE = 5.0
-"""More than a busy machine needs, so that no limit is passed over."""
 
 
 @dataclass(frozen=True)

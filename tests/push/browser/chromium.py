@@ -145,14 +145,8 @@ class Tab:
 
     async def push(self, text: str) -> None:
         """Deliver a push message, as a push service would, to the worker of this page's origin."""
-        registrations = {
-            one["registrationId"]: one
-            for event in self.browser.events
-            if event["method"] == "ServiceWorker.workerRegistrationUpdated"
-            for one in event["params"]["registrations"]
-            if one["scopeURL"].startswith(self.origin) and not one["isDeleted"]
-        }
-        (registration,) = registrations
+        await eventually(lambda: bool(self._registrations()))
+        (registration,) = self._registrations()
         await self.browser.ask(
             "ServiceWorker.deliverPushMessage",
             self.session,
@@ -160,6 +154,16 @@ class Tab:
             registrationId=registration,
             data=text,
         )
+
+    def _registrations(self) -> set[str]:
+        """The workers of this origin that the browser has told of; a page hears of them on another way."""
+        return {
+            one["registrationId"]
+            for event in self.browser.events
+            if event["method"] == "ServiceWorker.workerRegistrationUpdated"
+            for one in event["params"]["registrations"]
+            if one["scopeURL"].startswith(self.origin) and not one["isDeleted"]
+        }
 
     def displayed(self) -> int:
         """How many notifications of this origin the browser has displayed."""

@@ -11,6 +11,7 @@ from push.outside import fired, misbehave_as, pushes_to
 from push.ways import ALL, Outside, Way, open_way
 from simulator.running import Simulator
 from support.parcels import new_message
+from support.polling import eventually
 from support.ports import free_port
 from tidings.contracts.codes import Channel, ErrorOwner, Priority
 from tidings.contracts.templates import RenderedAction, RenderedPush, StoredManner
@@ -41,6 +42,15 @@ async def way(request: pytest.FixtureRequest, outside: Outside) -> AsyncIterator
 def refused(answer: Answer) -> Refused:
     assert isinstance(answer, Refused), answer
     return answer
+
+
+async def connected(way: Way) -> None:
+    """Wait until a push is taken in time: of the next one only the answer can be late."""
+
+    async def taken() -> bool:
+        return isinstance(await way.send(), Taken)
+
+    await eventually(taken)
 
 
 class Claims:
@@ -172,7 +182,7 @@ async def test_a_connection_that_was_lost(way: Way, simulator: Simulator) -> Non
 async def test_an_answer_that_takes_too_long(way: Way, simulator: Simulator, outside: Outside) -> None:
     """An answer later than the time limit is lost."""
     async with open_way(way.kind, outside, seconds=2) as hurried:
-        assert isinstance(await hurried.send(), Taken)
+        await connected(hurried)
         await misbehave_as(simulator, way.kind, latency_s=8)
         assert refused(await hurried.send()).owner is ErrorOwner.AMBIGUOUS
 
@@ -181,6 +191,7 @@ async def test_an_answer_that_takes_too_long(way: Way, simulator: Simulator, out
 async def test_an_answer_that_drips(simulator: Simulator, outside: Outside, kind: str) -> None:
     """The time limit is for the whole answer, however many bytes of it have come."""
     async with open_way(kind, outside, seconds=2) as way:
+        await connected(way)
         await misbehave_as(simulator, kind, slow_answer_s=8)
         assert refused(await way.send()).owner is ErrorOwner.AMBIGUOUS
 
