@@ -178,6 +178,41 @@ async def test_an_endpoint_that_does_not_answer_in_time(open_desk: OpenDesk, hoo
     assert tested["attempt"]["error"] == f"{hooks.place} did not answer within 0.2 s"
 
 
+async def test_an_endpoint_added_during_a_slow_reading(open_desk: OpenDesk, hooks: Hooks) -> None:
+    """What the gateway read before it was added, and hears of after, does not make it forget the endpoint."""
+    async with open_desk() as desk, desk.caller() as caller:
+        await caller.add(hooks.new())
+        await desk.admin.execute(_HOLD_THE_NEXT_READING)
+
+        async def is_held() -> bool:
+            return bool(await desk.admin.fetchval("select is_called from readings"))
+
+        await eventually(is_held)
+        hook = hooks.new()
+        await caller.add(hook)
+        await desk.admin.execute("select pg_advisory_unlock(1)")
+        await caller.sent()
+        await hook.wait_for(1)
+
+
+# A reading of endpoints sees the table as it was when it began, however long its rows take.
+_HOLD_THE_NEXT_READING = """
+create sequence readings;
+create function hold() returns boolean security definer set search_path from current as $$
+begin
+    if current_query() not like '%callback_deliveries%' and nextval('readings') = 1 then
+        perform pg_advisory_xact_lock_shared(1);
+    end if;
+    return true;
+end
+$$ language plpgsql volatile;
+select pg_advisory_lock(1);
+alter table callback_endpoints enable row level security, force row level security;
+create policy everything on callback_endpoints using (true) with check (true);
+create policy slowly on callback_endpoints as restrictive for select using (hold());
+"""
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
