@@ -9,8 +9,8 @@ died and nobody knows whether the body arrived. While there is no such field the
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Literal, cast
@@ -21,6 +21,7 @@ import structlog
 from cachetools import LRUCache
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tidings.contracts.ledger import CANCELLED, WORKERS_HERE, ledger_key
 from tidings.delivery.outcome import Cancelled, Taken
@@ -28,10 +29,13 @@ from tidings.kit.batching import Batcher
 
 LEASE_SECONDS = 6
 RENEW_SECONDS = 1.5
+ANSWER_SECONDS = 3.0
+"""How long Redis may stand still, such as for a snapshot, before sends go on without it."""
 KEPT_SECONDS = 24 * 3600
 MOST_STEPS = 100
 """In one call, so that none holds up Redis for long."""
 _UNREACHABLE = (RedisError, OSError, TimeoutError)
+_SILENT = (RedisTimeoutError, TimeoutError)
 
 # One call carries the steps of all messages in work: a call by itself costs the worker more than 100 us.
 _APPLY = """
@@ -107,7 +111,10 @@ class _Step:
 
 
 class Ledger:
-    """The ledger as one worker process uses it. Steps that come at once share a call, in their order."""
+    """The ledger as one worker process uses it. Steps that come at once share a call, in their order.
+
+    Once Redis has let one wait in vain, none is asked until the lease could be renewed.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -117,6 +124,7 @@ class Ledger:
         self._steps: Batcher[_Step, bytes] = Batcher(self._apply, max_size=MOST_STEPS)
         self._sending: set[tuple[UUID, str]] = set()
         self._unrecorded: LRUCache[tuple[UUID, str], Taken] = LRUCache(10_000)
+        self._is_silent = False
 
     async def history(self, notification_id: UUID) -> dict[str, Taken | Unsure] | Cancelled:
         """What was sent already, and what may have been, by target key; or that it was cancelled.
@@ -124,10 +132,8 @@ class Ledger:
         Raises:
             LedgerUnavailable: Redis does not answer.
         """
-        try:
+        with self._asking():
             answer = await self._redis.hgetall(ledger_key(notification_id))
-        except _UNREACHABLE as error:
-            raise LedgerUnavailable(str(error)) from error
         fields = {field.decode(): state for field, state in cast("dict[bytes, bytes]", answer).items()}
         cancelled = fields.pop(CANCELLED, None)
         # A send that could not be claimed may have got past a cancel; then it was sent.
@@ -154,10 +160,8 @@ class Ledger:
         return claim
 
     async def _ask_for(self, notification_id: UUID, target: str, provider: str) -> Claim | Abandoned | Taken:
-        try:
+        with self._asking():
             answer = await self._steps.submit(_Step("claim", notification_id, target, provider))
-        except _UNREACHABLE as error:
-            raise LedgerUnavailable(str(error)) from error
         if answer.startswith(b"sent "):
             return _taken(answer)
         if answer.startswith(b"abandoned "):
@@ -183,11 +187,22 @@ class Ledger:
 
     async def _note(self, step: str, notification_id: UUID, target: str, state: bytes | None) -> bool:
         try:
-            await self._write(notification_id, target, state)
-        except _UNREACHABLE as error:
-            log.warning("ledger_unavailable", step=step, error=repr(error))
+            with self._asking():
+                await self._write(notification_id, target, state)
+        except LedgerUnavailable as error:
+            log.warning("ledger_unavailable", step=step, error=str(error))
             return False
         return True
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        if self._is_silent:
+            raise LedgerUnavailable("Redis did not answer in time, and has not since")
+        try:
+            yield
+        except _UNREACHABLE as error:
+            self._is_silent = isinstance(error, _SILENT)
+            raise LedgerUnavailable(repr(error)) from error
 
     async def _write(self, notification_id: UUID, target: str, state: bytes | None) -> None:
         verb: Literal["write", "forget"] = "forget" if state is None else "write"
@@ -211,6 +226,7 @@ class Ledger:
         """Say that this process lives, and write down what could not be recorded before."""
         with suppress(*_UNREACHABLE):
             await self._redis.set(_lease(self._owner), b"1", ex=LEASE_SECONDS)
+            self._is_silent = False
             for key, taken in list(self._unrecorded.items()):
                 await self._write(*key, _sent(taken))
                 self._unrecorded.pop(key)

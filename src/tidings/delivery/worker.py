@@ -21,7 +21,7 @@ from tidings.delivery.channel import Channel
 from tidings.delivery.consumer import DeliveryConsumer
 from tidings.delivery.directory import Directory
 from tidings.delivery.frequency import FrequencyCaps
-from tidings.delivery.ledger import Ledger, open_ledger
+from tidings.delivery.ledger import ANSWER_SECONDS, Ledger, open_ledger
 from tidings.delivery.links import RecipientLinks
 from tidings.delivery.pipeline import Pipeline
 from tidings.delivery.preparing import Preparation
@@ -83,7 +83,8 @@ async def open_works(
     async with (
         open_session(connections=settings.all_places + FOR_SERVICES) as session,
         open_redis(settings.cache_url) as redis,
-        open_ledger(redis) as ledger,
+        open_redis(settings.cache_url, seconds=ANSWER_SECONDS) as ledgers_redis,
+        open_ledger(ledgers_redis) as ledger,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
     ):
         asking = partial(ServiceHttp, session, seconds=settings.look_up_seconds)

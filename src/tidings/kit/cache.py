@@ -58,15 +58,15 @@ class Cache:
 
 
 @asynccontextmanager
-async def open_redis(url: str) -> AsyncIterator[Redis]:
-    """A client with short time limits: what cannot be had in half a second is done without.
+async def open_redis(url: str, *, seconds: float = 0.5) -> AsyncIterator[Redis]:
+    """A client with short time limits: what cannot be had in so many `seconds` is done without.
 
     The URL may name others: `timeout` to wait for a connection, `socket_connect_timeout` to make one and
     `socket_timeout` for an answer, in seconds.
     A burst of more than 50 calls waits for a free connection; it is no outage.
     """
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-        url, max_connections=50, timeout=0.5, socket_timeout=0.5, socket_connect_timeout=0.5
+        url, max_connections=50, timeout=seconds, socket_timeout=seconds, socket_connect_timeout=seconds
     )
     redis: Redis = Redis.from_pool(pool)
     try:
