@@ -82,7 +82,7 @@ async def counted(
     ids: Sequence[str],
     *,
     arrivals: Callable[[Stack], Awaitable[Arrivals]] = emails,
-    within: float = 120.0,
+    within: float = 300.0,
 ) -> Counts:
     """What became of them, once each has settled."""
     # The newest, mostly the last to settle, is asked for first: whoever asks for all of them all the

@@ -15,7 +15,7 @@ from support.ports import free_port_base
 from support.rabbitmq import RabbitNode
 from support.stack import QUICK_RETRIES, READY_SECONDS, Stack
 
-pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.rabbitmq, pytest.mark.timeout(900)]
 
 OUTAGE_SECONDS = 60
 OFFERED_PER_SECOND = 100

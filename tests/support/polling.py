@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 30.0) -> None:
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 60.0) -> None:
     """Return as soon as the condition holds; fail the test when it does not in time (seconds)."""
     try:
         async with asyncio.timeout(within):

@@ -17,7 +17,7 @@ from litestar import Litestar
 from support.polling import eventually
 from tidings.kit.settings import HttpSettings
 
-START_SECONDS = 60
+START_SECONDS = 120
 BESIDE_EXAMPLES = pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module inside strategies:hypothesis.errors.HypothesisDeprecationWarning"
 )

@@ -17,9 +17,9 @@ from support.polling import eventually
 from support.ports import free_port_base
 from support.servers import PATIENCE
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
-SETTLED_SECONDS = 60.0
+SETTLED_SECONDS = 120.0
 PATIENT = {f"TIDINGS_{name}_SECONDS": f"{PATIENCE}" for name in ("DATABASE", "LOOK_UP")}
 QUICK_RETRIES = {"TIDINGS_RETRY_DELAYS": "0.2,0.5,1", "TIDINGS_MAX_ATTEMPTS": "4"}
 
@@ -49,7 +49,7 @@ class Stack:
         """Start and wait until the ready file is there. `options` are `up`'s, such as `{"broker": url}`.
 
         Raises:
-            AssertionError: it ended, or was not ready within a minute; with what it showed.
+            AssertionError: it ended, or was not ready within two minutes; with what it showed.
         """
         base = port_base or free_port_base()
         arguments = up_arguments(home, base, **(options or {}))
