@@ -84,7 +84,8 @@ PUBLIC_API = (
 )
 
 REHEARSAL_SECONDS = 5.0
-"""How long a dry run waits for a channel's service, which may have to ask two others in turn."""
+"""How long a dry run waits for a channel's service, which may have to ask two others in turn; longer where
+look-ups may take longer."""
 READ_SECONDS = 2.0
 """How long a reader waits for another service's audit log."""
 
@@ -127,7 +128,9 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             broker,
             _checks(_https(session, tokens, services, seconds=settings.look_up_seconds)),
             UsersClient(_https(session, tokens, services)["users"]),
-            channels=ChannelServices(_https(session, tokens, channels, seconds=REHEARSAL_SECONDS)),
+            channels=ChannelServices(
+                _https(session, tokens, channels, seconds=max(REHEARSAL_SECONDS, settings.look_up_seconds))
+            ),
             limits=limits,
         ) as sending,
         open_feed(
