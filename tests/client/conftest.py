@@ -28,11 +28,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def http(session: aiohttp.ClientSession, remote: Remote) -> ServiceHttp:
-    """Calls to the remote service."""
-    return ServiceHttp(session, remote.url, lambda: "a-token", seconds=10)
+    """Calls to the remote service, whose breaker does not probe while a test looks on."""
+    return ServiceHttp(session, remote.url, lambda: "a-token", seconds=30, rest_seconds=60)
 
 
 @pytest.fixture
 def restless_http(session: aiohttp.ClientSession, remote: Remote) -> ServiceHttp:
     """Calls to the remote service whose breaker probes soon."""
-    return ServiceHttp(session, remote.url, lambda: "a-token", seconds=10, rest_seconds=0.3)
+    return ServiceHttp(session, remote.url, lambda: "a-token", seconds=30, rest_seconds=0.3)

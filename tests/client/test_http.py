@@ -133,8 +133,8 @@ async def test_a_service_that_takes_too_long_is_unavailable(
     """The time limit holds for the whole call."""
     remote.replies(Reply(seconds=60))
     http = ServiceHttp(session, remote.url, lambda: "", seconds=0.3)
-    async with asyncio.timeout(10):
-        with pytest.raises(RemoteUnavailable, match="does not answer: TimeoutError"):
+    async with asyncio.timeout(30):
+        with pytest.raises(RemoteUnavailable, match=r"does not answer: \w*TimeoutError"):
             await http.call("GET", "/things")
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from docs.markdown import ROOT, blocks
 from docs.shell import run
 from support.commands import folder_for_homes
+from support.servers import ValkeyNode
 from support.stack import Stack
 from tidings.cli.app import app
 
@@ -60,13 +61,15 @@ TYPED = [
 @pytest.fixture(scope="module")
 async def stack() -> AsyncIterator[Stack]:
     """What `make up` starts, in a folder in which it might have been typed."""
+    valkey = ValkeyNode()  # of the embedded one services wait for a moment only
     with folder_for_homes() as folder:
         (folder / ".venv").symlink_to(Path(sys.prefix))
-        stack = await Stack.start(folder / ".tidings")
+        stack = await Stack.start(folder / ".tidings", options={"cache": valkey.url})
         try:
             yield stack
         finally:
             await stack.stop()
+            valkey.stop()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,6 +11,7 @@ import pytest
 from docs.markdown import ROOT, Block, blocks
 from docs.shell import shows
 from support.commands import folder_for_homes
+from support.servers import ValkeyNode
 from support.stack import Stack
 from tidings.client.sdk import Tidings
 
@@ -23,12 +24,14 @@ pytestmark = pytest.mark.journey
 @pytest.fixture(scope="module")
 async def folder() -> AsyncIterator[Path]:
     """A folder in which `make up` might have been typed."""
+    valkey = ValkeyNode()  # of the embedded one services wait for a moment only
     with folder_for_homes() as folder:
-        stack = await Stack.start(folder / ".tidings")
+        stack = await Stack.start(folder / ".tidings", options={"cache": valkey.url})
         try:
             yield folder
         finally:
             await stack.stop()
+            valkey.stop()
 
 
 def run(program: str, folder: Path) -> str:

@@ -73,7 +73,7 @@ async def test_the_channel_gets_the_message(
         headers = {"X-Correlation-ID": "order-7", "traceparent": TRACEPARENT}
         accepted = await gateway.post("/v1/notifications", json=body, headers=headers)
         await eventually(lambda: accepted.json()["id"] in taken.ids)
-        (delivery,) = taken.of(accepted.json()["id"])
+        delivery = taken.of(accepted.json()["id"])[0]
 
     message = msgspec.json.decode(delivery.message.body, type=DeliveryMessage)
     assert (str(message.notification_id), message.channel) == (accepted.json()["id"], "push")

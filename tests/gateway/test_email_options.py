@@ -64,7 +64,7 @@ async def test_the_channel_gets_the_options(
     async with open_gateway() as gateway, taking(world.broker_url, "email.queue") as taken:
         notification_id = await send(gateway, new_body(email=email))
         await eventually(lambda: notification_id in taken.ids)
-        (delivery,) = taken.of(notification_id)
+        delivery = taken.of(notification_id)[0]
 
     assert len(delivery.message.body) < 3_000
     parts = msgspec.json.decode(delivery.message.body, type=DeliveryMessage).email

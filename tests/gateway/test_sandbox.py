@@ -28,7 +28,7 @@ async def test_the_mark_is_on_the_message(trying: httpx.AsyncClient, world: Worl
     async with taking(world.broker_url, "email.queue") as taken:
         accepted = await trying.post("/v1/notifications", json=new_body())
         await eventually(lambda: accepted.json()["id"] in taken.ids)
-        (delivery,) = taken.of(accepted.json()["id"])
+        delivery = taken.of(accepted.json()["id"])[0]
     assert msgspec.json.decode(delivery.message.body, type=DeliveryMessage).sandbox is True
 
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.conftest import API_KEY, NewBody
 from gateway.dead_letters.letters import Letters
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.client import RemoteProblem, RemoteUnavailable, Tidings
@@ -69,7 +70,7 @@ def welcome(user_id: object, **changed: object) -> NewNotification:
 async def report(settings: GatewaySettings, event: StatusEvent) -> None:
     """Say of a notification what a worker would."""
     body = msgspec.json.encode(StatusReport(events=[event]))
-    async with open_broker(settings.broker_url, topology()) as broker:
+    async with open_broker(settings.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(STATUS_QUEUE, [Message(uuid4().hex, body)])
 
 

@@ -13,6 +13,7 @@ from gateway.conftest import API_KEY, NewBody
 from gateway.reading.conftest import Workers, step
 from support.ports import free_port
 from support.relay import Relay, relay_to
+from support.servers import PATIENCE
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.client import RemoteProblem, RemoteUnavailable, Tidings
@@ -47,7 +48,7 @@ def relay(relayed: tuple[str, Relay]) -> Relay:
 @pytest.fixture
 async def workers(gateway: httpx.AsyncClient, world: World, new_body: NewBody) -> AsyncIterator[Workers]:
     """What takes notifications, and reports what becomes of them."""
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         yield Workers(gateway, broker, new_body)
 
 

@@ -165,10 +165,15 @@ async def test_a_batch_for_later(gateway: httpx.AsyncClient, new_body: NewBody) 
 
 
 async def test_many_that_are_due_at_once(
-    open_gateway: OpenGateway, world: World, gateway: httpx.AsyncClient, new_body: NewBody
+    *,
+    open_gateway: OpenGateway,
+    world: World,
+    gateway: httpx.AsyncClient,
+    new_body: NewBody,
+    admin: asyncpg.Connection,
 ) -> None:
     """Two gateways share what is due at one moment: each notification leaves once, whatever its priority."""
-    send_at = in_a_while(seconds=1)
+    send_at = in_a_while(hours=1)
     queues = [work_queue(Channel.EMAIL, priority) for priority in Priority]
     items = [new_body(send_at=send_at, priority=priority) for priority in Priority for _ in range(400)]
     answers = [
@@ -184,6 +189,10 @@ async def test_many_that_are_due_at_once(
         taking(world.broker_url, queues[2]) as bulk,
     ):
         lanes = (critical, normal, bulk)
+        await admin.execute(
+            "update notifications set send_at = now(), dispatch_at = now() where id = any($1::uuid[])",
+            list(ids),
+        )
         await eventually(lambda: ids <= {one for lane in lanes for one in lane.ids})
     assert {lane.ids[one] for lane in lanes for one in lane.ids if one in ids} == {1}
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.conftest import NewBody
 from support.polling import eventually
+from support.servers import PATIENCE
 from support.world import World, fresh_address
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
@@ -94,7 +95,7 @@ async def report(world: World, reports: Sequence[Sequence[StatusEvent]]) -> None
 
 
 async def publish(world: World, bodies: Sequence[bytes]) -> None:
-    async with open_broker(world.broker_url, topology()) as broker:
+    async with open_broker(world.broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(STATUS_QUEUE, [Message(str(uuid4()), body) for body in bodies])
 
 

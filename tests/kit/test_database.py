@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
+from support.polling import eventually
+from support.servers import PATIENCE
 from tidings.kit.database import Database, migrate, open_database
 from tidings.kit.errors import Unavailable
 
@@ -20,10 +22,28 @@ async def url(service_database: ServiceDatabase) -> str:
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    async with open_database(url, schema="bookshop", package="kit.bookshop", pool_size=2) as database:
+    async with open_database(
+        url, schema="bookshop", package="kit.bookshop", pool_size=2, patience=PATIENCE
+    ) as database:
         yield database
         async with database.connection() as connection:
             await connection.execute("delete from books where id > 2")
+
+
+@pytest.fixture
+async def hasty(url: str) -> AsyncIterator[Database]:
+    """As services have it unless they are told otherwise, with one connection, which is there already."""
+    async with open_database(url, schema="bookshop", package="kit.bookshop", pool_size=1) as database:
+        await eventually(lambda: answers(database))
+        yield database
+
+
+async def answers(database: Database) -> bool:
+    try:
+        await database.ping()
+    except Unavailable:
+        return False
+    return True
 
 
 async def ids(database: Database) -> list[int]:
@@ -39,7 +59,9 @@ async def insert_in_one_transaction(database: Database, new_ids: list[int]) -> N
 
 async def test_processes_that_start_together_migrate_once(url: str) -> None:
     """Every process may migrate as it starts; one does, the others wait and find it done."""
-    await asyncio.gather(*(migrate(url, schema="bookshop", package="kit.bookshop") for _ in range(5)))
+    await asyncio.gather(
+        *(migrate(url, schema="bookshop", package="kit.bookshop", patience=PATIENCE) for _ in range(5))
+    )
     connection = await asyncpg.connect(url)
     try:
         assert await connection.fetchval("select version_num from bookshop.alembic_version") == "0002"
@@ -50,7 +72,7 @@ async def test_processes_that_start_together_migrate_once(url: str) -> None:
 
 async def test_a_schema_that_is_up_to_date_is_left_alone(database: Database, url: str) -> None:
     """A start after the first changes nothing."""
-    await migrate(url, schema="bookshop", package="kit.bookshop")
+    await migrate(url, schema="bookshop", package="kit.bookshop", patience=PATIENCE)
     assert await ids(database) == [1, 2]
 
 
@@ -92,13 +114,12 @@ async def test_a_value_that_does_not_fit_is_not_an_outage(database: Database) ->
             await connection.execute("insert into books (id) values ($1)", "three")
 
 
-async def test_a_pool_that_stays_busy_is_unavailable(database: Database) -> None:
+async def test_a_pool_that_stays_busy_is_unavailable(hasty: Database) -> None:
     """Who gets no connection within the limit is told to come back, not left waiting."""
-    async with database.connection(), database.connection():
-        async with asyncio.timeout(30):
-            with pytest.raises(Unavailable):
-                await database.ping()
-    await database.ping()
+    async with hasty.connection(limit=60), asyncio.timeout(30):
+        with pytest.raises(Unavailable):
+            await hasty.ping()
+    await eventually(lambda: answers(hasty))
 
 
 @pytest.mark.parametrize(
@@ -133,19 +154,19 @@ async def test_a_deadlock_may_be_tried_again(database: Database) -> None:
     assert [type(end) for end in ends if end is not None] == [Unavailable]
 
 
-async def test_a_busy_process_is_no_outage(database: Database) -> None:
+async def test_a_busy_process_is_no_outage(hasty: Database) -> None:
     """Time in which this process itself is held up does not count as time that the database takes."""
-    async with database.connection(limit=1.2) as connection:
+    async with hasty.connection(limit=1.2) as connection:
         statement = asyncio.create_task(connection.fetchval("select 1"))
         await asyncio.sleep(0)  # until it is on its way
-        time.sleep(1.5)  # noqa: ASYNC251 - what holds up the process
+        time.sleep(3.2)  # noqa: ASYNC251 - what holds up the process, long enough for the answer to be there
         assert await statement == 1
-        assert await connection.fetchval("select 2") == 2
+        assert not connection.is_closed()
 
 
 async def test_a_role_sees_only_its_own_schema(url: str, service_database: ServiceDatabase) -> None:
     """A query into a neighbour's table is refused by PostgreSQL, and so is changing it."""
-    await migrate(url, schema="bookshop", package="kit.bookshop")
+    await migrate(url, schema="bookshop", package="kit.bookshop", patience=PATIENCE)
     neighbour = await asyncpg.connect(await service_database("neighbour"))
     try:
         for statement in ("select * from bookshop.books", "drop table bookshop.books"):

@@ -7,7 +7,7 @@ import pytest
 
 from support.polling import eventually
 from support.postgres import PostgresNode
-from support.servers import provision
+from support.servers import PATIENCE, provision
 from tidings.kit.database import Database, open_database
 from tidings.kit.errors import Unavailable
 
@@ -25,8 +25,19 @@ def node() -> Iterator[PostgresNode]:
 
 
 @pytest.fixture(scope="module")
-async def database(node: PostgresNode) -> AsyncIterator[Database]:
-    url = await provision(node.admin_dsn, "bookshop")
+async def url(node: PostgresNode) -> str:
+    return await provision(node.admin_dsn, "bookshop")
+
+
+@pytest.fixture(scope="module")
+async def database(url: str) -> AsyncIterator[Database]:
+    async with open_database(url, schema="bookshop", package="kit.bookshop", patience=PATIENCE) as database:
+        yield database
+
+
+@pytest.fixture
+async def hasty(url: str) -> AsyncIterator[Database]:
+    """As services have it unless they are told otherwise."""
     async with open_database(url, schema="bookshop", package="kit.bookshop") as database:
         yield database
 
@@ -84,18 +95,18 @@ async def test_a_server_that_is_gone_is_unavailable_until_it_is_back(
 
 
 async def test_a_server_that_hangs_is_unavailable_until_it_goes_on(
-    node: PostgresNode, database: Database
+    node: PostgresNode, hasty: Database
 ) -> None:
     """A server that keeps its connections but does not answer is given up on, and used again later."""
-    await database.ping()
+    await eventually(lambda: answers(hasty))
     node.pause()
     try:
         async with asyncio.timeout(30):
             with pytest.raises(Unavailable):
-                await use(database, limit=0.5)
+                await use(hasty, limit=0.5)
     finally:
         node.resume()
-    await eventually(lambda: answers(database))
+    await eventually(lambda: answers(hasty))
 
 
 async def sleeping(database: Database) -> bool:

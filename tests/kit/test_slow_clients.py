@@ -40,14 +40,15 @@ async def test_a_body_that_stops(service: httpx.AsyncClient) -> None:
 
 async def test_a_large_body_has_more_time(service: httpx.AsyncClient) -> None:
     """A body that comes fast enough may take longer than the limit, and is taken whole."""
-    parts = 40
+    parts, first = 40, b"x" * 40 * 1024  # which earns it the seconds in which this process may stand still
 
     async def body() -> AsyncIterator[bytes]:
+        yield first
         for _ in range(parts):
-            yield b"x" * 1024
             await asyncio.sleep(2 * SLOW_SECONDS / parts)  # the slowness itself
+            yield b"x" * 1024
 
-    assert (await service.post("/take", content=body())).text == f"{parts * 1024} bytes"
+    assert (await service.post("/take", content=body())).text == f"{len(first) + parts * 1024} bytes"
 
 
 async def test_a_head_that_drips(service: httpx.AsyncClient) -> None:
@@ -76,7 +77,7 @@ async def test_the_rest_of_a_refused_body(service: httpx.AsyncClient) -> None:
 async def test_others_are_not_held_up() -> None:
     """While hundreds of bodies and heads do not come, another client's requests are answered."""
     # Longer than it may take until those who connect here at once get round to what they say.
-    async with running(slow_client_seconds=5 * SLOW_SECONDS) as (_, service), AsyncExitStack() as stack:
+    async with running(slow_client_seconds=8 * SLOW_SECONDS) as (_, service), AsyncExitStack() as stack:
 
         async def stall(at_once: bytes) -> StreamReader:
             reader, writer = await connect(service)

@@ -11,7 +11,7 @@ import pytest
 
 from support.postgres import PostgresNode
 from support.rabbitmq import SERVER, RabbitNode, rabbitmq_is_installed
-from support.servers import provision
+from support.servers import PATIENCE, provision
 from tidings.contracts.queues import QueueSpec, Topology
 from tidings.kit.broker import open_broker
 from tidings.kit.broker.port import Broker
@@ -92,7 +92,7 @@ def queue(topology: Topology) -> str:
 def open_another(engine: Engine, topology: Topology) -> OpenAnother:
     """Opens one more broker on the same queues, as another process would."""
 
-    def open_it(*, publish_limit: float = 5.0) -> AbstractAsyncContextManager[Broker]:
+    def open_it(*, publish_limit: float = PATIENCE) -> AbstractAsyncContextManager[Broker]:
         return open_broker(engine.url, topology, publish_limit=publish_limit)
 
     return open_it

@@ -43,7 +43,7 @@ async def test_acknowledged_messages_are_gone(broker: Broker, queue: str) -> Non
     assert await broker.depth(queue) == 20
     consumer = await broker.consume(queue, script, concurrency=5)
     await eventually(lambda: len(script.ids) == 20)
-    await consumer.stop(limit=10)
+    await consumer.stop(limit=30)
     assert script.ids == Counter(message.id for message in messages(20))
     assert await broker.depth(queue) == 0
 
@@ -77,11 +77,11 @@ async def test_concurrency_is_never_exceeded(broker: Broker, queue: str) -> None
 
 
 async def test_idle_queue_delivers_at_once(broker: Broker, queue: str) -> None:
-    """A consumer of an empty queue is woken: twenty messages, one after the other, take no polling."""
+    """A consumer of an empty queue is woken: forty messages, one after the other, take no polling."""
     script = Script()
     await broker.consume(queue, script, concurrency=1)
-    async with asyncio.timeout(10):  # polling each second would take about twice as long
-        for number, message in enumerate(messages(20)):
+    async with asyncio.timeout(30):  # polling each second would take about forty
+        for number, message in enumerate(messages(40)):
             await broker.publish(queue, [message])
             await eventually(partial(_has_seen, script, number + 1))
 
@@ -93,7 +93,7 @@ async def test_graceful_stop_finishes_work(broker: Broker, queue: str) -> None:
     consumer = await broker.consume(queue, gate, concurrency=2)
     await eventually(lambda: gate.waiting == 2)
     stopping = asyncio.create_task(consumer.stop(limit=30))
-    await asyncio.sleep(0)
+    await broker.ping()  # by its answer the consumer has told the broker that it takes no more
     gate.open.set()
     await stopping
     assert gate.finished == 2

@@ -62,7 +62,7 @@ async def test_handler_outlives_the_broker(engine: Engine, broker: Broker, queue
     await asyncio.to_thread(engine.node.start)
     gate.open.set()
     await eventually(lambda: gate.finished == 2)
-    await consumer.stop(limit=10)
+    await consumer.stop(limit=30)
     assert Counter(delivery.message.id for delivery in gate.deliveries) == Counter(["m0", "m1"])
     assert gate.most_waiting == 1
     assert await broker.depth(queue) == 0

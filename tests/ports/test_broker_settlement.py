@@ -51,7 +51,7 @@ async def test_delayed_messages_do_not_block_others(broker: Broker, queue: str) 
     await broker.consume(queue, script, concurrency=1)
     await eventually(lambda: len(script.deliveries) == 3)
     assert [delivery.message.id for delivery in script.deliveries] == ["m0", "m1", "m1"]
-    assert await broker.depth(queue) == 0
+    await eventually(lambda: _is_empty(broker, queue))  # between two tiers a message is there for a moment
 
 
 async def test_dead_letter(broker: Broker, queue: str, topology: Topology) -> None:
@@ -121,3 +121,7 @@ async def test_message_that_nobody_settles(broker: Broker, queue: str, topology:
     assert letter.message.headers["x-queue"] == queue
     assert letter.message.headers["traceparent"] == "00-ab-cd-01"
     assert letter.attempt == 1
+
+
+async def _is_empty(broker: Broker, queue: str) -> bool:
+    return await broker.depth(queue) == 0

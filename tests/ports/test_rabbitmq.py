@@ -6,6 +6,7 @@ import pytest
 from ports.conftest import Engine
 from ports.scripted import Script, messages
 from support.polling import eventually
+from support.servers import PATIENCE
 from tidings.contracts.queues import Topology
 from tidings.kit.broker import open_broker
 from tidings.kit.broker.port import Broker, BrokerUnavailable
@@ -18,7 +19,7 @@ async def test_consumer_makes_a_deleted_queue_again(
 ) -> None:
     """A consumer whose queue is deleted declares it again and goes on."""
     script = Script()
-    async with open_broker(rabbit_engine.url, topology) as broker:
+    async with open_broker(rabbit_engine.url, topology, publish_limit=PATIENCE) as broker:
         await broker.publish(queue, messages(1))
         await broker.consume(queue, script, concurrency=1)
         await eventually(lambda: len(script.deliveries) == 1)
@@ -31,7 +32,7 @@ async def test_publisher_makes_a_deleted_queue_again(
     rabbit_engine: Engine, topology: Topology, queue: str
 ) -> None:
     """A message that reaches no queue is not confirmed; the next call declares what is missing."""
-    async with open_broker(rabbit_engine.url, topology) as broker:
+    async with open_broker(rabbit_engine.url, topology, publish_limit=PATIENCE) as broker:
         await broker.publish(queue, messages(1))
         await _delete(rabbit_engine, queue)
         with pytest.raises(BrokerUnavailable, match=r"1 of 1 messages not confirmed.*NO_ROUTE"):
@@ -44,7 +45,7 @@ async def test_message_of_a_stranger(rabbit_engine: Engine, topology: Topology, 
     """A message that something else published, without an id and with odd headers, is handed out."""
     script = Script()
     async with (
-        open_broker(rabbit_engine.url, topology) as broker,
+        open_broker(rabbit_engine.url, topology, publish_limit=PATIENCE) as broker,
         await aio_pika.connect(rabbit_engine.url) as stranger,
     ):
         await broker.ping()

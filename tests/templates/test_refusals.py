@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from support.polling import eventually
+
 Body = Callable[..., dict[str, Any]]
 
 
@@ -182,7 +184,11 @@ async def test_template_bomb(
         answer = await templates.post(f"/templates/{template_id}/render", json={})
     status, code, _ = refusal(answer)
     assert (status, code) in {(422, "template_does_not_compile"), (422, "render_failed")}
-    assert (await templates.get("/health/ready")).status_code == 200
+
+    async def is_ready() -> bool:
+        return (await templates.get("/health/ready")).status_code == 200
+
+    await eventually(is_ready)  # PostgreSQL has two seconds to answer
 
 
 async def test_templates_reach_nothing_but_their_variables(

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import BESIDE_EXAMPLES, serving
 from tidings.templates.app import open_app
 from tidings.templates.settings import TemplatesSettings
@@ -48,7 +49,8 @@ async def url(templates_settings: TemplatesSettings) -> AsyncIterator[str]:
 async def stock(url: str, token: str) -> None:
     """Make sure that half of the requests find something."""
     content = {"content": {"en": {"email": {"subject": "s", "text": "{% include 'known' %}"}}}}
-    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}) as http:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE) as http:
         for method, path, body in (
             ("PUT", f"/partials/{KNOWN}", {"source": "piece"}),
             ("POST", "/templates", {"id": KNOWN, **content}),

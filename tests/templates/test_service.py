@@ -3,15 +3,20 @@
 import httpx
 import pytest
 
+from support.polling import eventually
 from tidings.kit.settings import SettingsError, load_settings
 from tidings.templates.settings import TemplatesSettings
 
 
 async def test_ready_names_each_dependency(templates: httpx.AsyncClient) -> None:
     """The service is ready when PostgreSQL and Redis answer."""
-    answer = await templates.get("/health/ready")
-    checks = {name: check["status"] for name, check in answer.json()["checks"].items()}
-    assert (answer.status_code, checks) == (200, {"postgresql": "pass", "redis": "pass"})
+
+    async def is_ready() -> bool:
+        answer = await templates.get("/health/ready")
+        checks = {name: check["status"] for name, check in answer.json()["checks"].items()}
+        return (answer.status_code, checks) == (200, {"postgresql": "pass", "redis": "pass"})
+
+    await eventually(is_ready)  # each has two seconds to answer
 
 
 async def test_schema_describes_every_operation(templates: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from support.ports import free_port
 from support.postgres import PostgresNode
-from support.servers import SERVICE_SECRET, create_database, provision
+from support.servers import PATIENCE, SERVICE_SECRET, create_database, provision
 from support.serving import serving
 from tidings.users.app import open_app
 from tidings.users.settings import UsersSettings
@@ -216,7 +216,11 @@ async def test_a_database_that_goes_away_is_told_with_the_line(
     """Batches before are stored and told; the error names the first line that is not."""
     database_url = await provision(await create_database(postgres.admin_dsn), "users")
     settings = UsersSettings(
-        port=0, service_secret=SERVICE_SECRET, database_url=database_url, cache_url=valkey_url
+        port=0,
+        service_secret=SERVICE_SECRET,
+        database_url=database_url,
+        cache_url=valkey_url,
+        database_seconds=PATIENCE,
     )
     async with open_app(settings) as app, serving(app, free_port()) as url:
         events = [event async for event in two_part_import(url, service_token("users"), postgres.kill)]

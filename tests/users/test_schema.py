@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from support.ports import free_port
+from support.servers import PATIENCE
 from support.serving import BESIDE_EXAMPLES, service_process
 from tidings.users.settings import UsersSettings
 
@@ -145,5 +146,5 @@ def try_operation(operation: Operation, person: str, headers: dict[str, str]) ->
 
 
 def add_person(url: str, headers: dict[str, str]) -> str:
-    person = httpx.post(f"{url}/users", json={"name": "Ada"}, headers=headers)
+    person = httpx.post(f"{url}/users", json={"name": "Ada"}, headers=headers, timeout=PATIENCE)
     return str(person.json()["id"])

@@ -12,7 +12,7 @@ import tidings.gateway
 from gateway.conftest import NewBody, OpenGateway
 from gateway.data_life.stored import Stored, days_ago, storing
 from support.polling import eventually
-from support.servers import create_database, provision
+from support.servers import PATIENCE, create_database, provision
 from tidings.contracts.codes import Status
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import STATUS_QUEUE, topology
@@ -52,7 +52,7 @@ async def test_what_was_there_is_kept_and_ends(
         }
         async with (
             open_gateway(**settings) as gateway,
-            open_broker(settings["broker_url"], topology()) as broker,
+            open_broker(settings["broker_url"], topology(), publish_limit=PATIENCE) as broker,
         ):
             await eventually(lambda: _is_gone(stored, too_old))
             event = StatusEvent(notification_id=week_old, status=Status.DELIVERED, at=now())

@@ -7,6 +7,7 @@ import msgspec
 from gateway.data_life.conftest import Opened
 from gateway.data_life.stored import Stored, days_ago, storing
 from support.polling import eventually
+from support.servers import PATIENCE
 from tidings.contracts.callbacks import EventType, NotificationCallback, NotificationNews
 from tidings.contracts.codes import Channel, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
@@ -138,7 +139,10 @@ async def test_a_late_report_brings_nothing_back(opened: Opened, stored: Stored,
     """A receipt after the redaction moves the state, without the provider's words."""
     old = await stored.notification(OLD)
     event = StatusEvent(notification_id=old, status=Status.BOUNCED, at=now(), detail="no such user Gutenberg")
-    async with opened(redact_after_days=30), open_broker(broker_url, topology()) as broker:
+    async with (
+        opened(redact_after_days=30),
+        open_broker(broker_url, topology(), publish_limit=PATIENCE) as broker,
+    ):
         await eventually(lambda: _nothing_secret(stored))
         body = msgspec.json.encode(StatusReport(events=[event]))
         await broker.publish(STATUS_QUEUE, [Message("late", body)])

@@ -18,7 +18,7 @@ from support.servers import create_database, provision
 MANY = at_full_size(200_000, usually=5_000)
 A_BATCH = 1_000
 CALLERS = 4
-LIMIT = at_full_size(1_200, usually=170)
+LIMIT = at_full_size(1_200, usually=600)
 
 # What the gateway is at work on is left to it: waiting for one another could be a deadlock.
 MAKE_DUE = """

@@ -10,7 +10,8 @@ from gateway.conftest import API_KEY, NewBody
 from gateway.faults.conftest import Running, StartGateway
 from support.slow_sender import heard, problem_in
 
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 4.0
+"""More than a test stands still between a connection and its first byte: that is cut off without a word."""
 
 
 def head_of(path: str) -> bytes:
@@ -23,7 +24,7 @@ def head_of(path: str) -> bytes:
 
 @pytest.fixture(scope="module")
 async def gateway(start_gateway: StartGateway) -> AsyncIterator[Running]:
-    """A gateway that waits a second for callers."""
+    """A gateway that waits a few seconds for callers."""
     async with start_gateway(slow_client_seconds=SLOW_SECONDS) as gateway:
         yield gateway
 

@@ -15,7 +15,7 @@ from gateway.conftest import NewBody
 from gateway.faults.conftest import Running, StartGateway
 from gateway.queues import taking
 from support.polling import eventually
-from support.servers import create_database, provision
+from support.servers import PATIENCE, create_database, provision
 from tidings.contracts.codes import Reason, Status
 from tidings.contracts.messages import StatusEvent, StatusReport
 from tidings.contracts.queues import STATUS_QUEUE, topology
@@ -90,7 +90,7 @@ async def report_repeatedly(broker_url: str, ids: list[UUID]) -> None:
         for event in events_of(notification_id)
     ] * COPIES
     random.Random(7).shuffle(bodies)  # noqa: S311 - no secret
-    async with open_broker(broker_url, topology()) as broker:
+    async with open_broker(broker_url, topology(), publish_limit=PATIENCE) as broker:
         await broker.publish(STATUS_QUEUE, [Message(str(uuid4()), body) for body in bodies])
 
 
@@ -99,7 +99,11 @@ async def test_two_gateways_and_two_trackers(
 ) -> None:
     """Each request is one message, each report one step, and each change of state one callback."""
     endpoint = {"url": ENDPOINT, "events": ["notification.sent", "notification.delivered"]}
-    assert (await gateways[0].http.post("/v1/callback-endpoints", json=endpoint)).is_success
+    added = await gateways[0].http.post("/v1/callback-endpoints", json=endpoint)
+    assert added.is_success
+    # So that the other knows it at once, as it does what is changed through itself.
+    path = f"/v1/callback-endpoints/{added.json()['id']}"
+    assert (await gateways[1].http.patch(path, json={"enabled": True})).is_success
     async with taking(broker_url, "email.queue") as taken:
         # Each request goes to both at once: one takes it, the other says that it was taken.
         answers = await asyncio.gather(

@@ -100,7 +100,7 @@ async def test_a_long_one_keeps_its_key(
     done = http(201, '{"id": "long"}', Content_Type="application/json")
     async with (
         answering(done) as slow,
-        open_gateway(users_url=slow.url, idempotency_lease_seconds=4) as first,
+        open_gateway(users_url=slow.url, idempotency_lease_seconds=8) as first,
     ):
         slow.speak.clear()
         running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
@@ -182,12 +182,15 @@ async def test_while_the_first_is_running(
     write: Write, open_gateway: OpenGateway, gateway: httpx.AsyncClient, new_key: str
 ) -> None:
     """The same request meanwhile is told to come again, at every gateway; another one that it is another."""
-    async with answering(None) as slow, open_gateway(users_url=slow.url) as first:
+    done = http(201, '{"id": "first"}', Content_Type="application/json")
+    async with answering(done) as slow, open_gateway(users_url=slow.url) as first:
+        slow.speak.clear()
         running = asyncio.create_task(write(new_key, "/v1/users", json=PERSON, through=first))
         await eventually(lambda: was_asked(slow))
         same = [await write(new_key, "/v1/users", json=PERSON, through=one) for one in (first, gateway)]
         other = await write(new_key, "/v1/users", json={"name": "Grace"})
-        running.cancel()
+        slow.speak.set()
+        await running
     assert {told(answer) for answer in same} == {(409, "idempotency_in_progress")}
     assert int(same[0].headers["Retry-After"]) >= 1
     assert told(other) == (422, "idempotency_key_reused")
