@@ -1,7 +1,7 @@
 """The gateway, put together."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -106,19 +106,12 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
     """The application at work, with everything it uses, for as long as the block runs."""
     tokens = ServiceTokens("gateway", settings.service_secret)
     services = {"users": settings.users_url, "templates": settings.templates_url}
-    channels = {"email": settings.email_url, "push": settings.push_url}
     first_keys = (settings.bootstrap_api_key, settings.bootstrap_test_api_key)
     async with (
         open_session() as session,
         open_webhooks(settings.email_url) as webhooks,
         open_limits(settings) as limits,
-        open_database(
-            settings.database_url,
-            schema="gateway",
-            package="tidings.gateway",
-            pool_size=settings.pool_size,
-            patience=settings.database_seconds,
-        ) as database,
+        _open_database(settings) as database,
         open_idempotency(settings, database) as once,
         open_credentials(database, settings.service_secret, first_keys=first_keys) as credentials,
         open_broker(settings.broker_url, topology(settings.retry_delays)) as broker,
@@ -128,9 +121,7 @@ async def open_app(settings: GatewaySettings) -> AsyncIterator[Litestar]:
             broker,
             _checks(_https(session, tokens, services, seconds=settings.look_up_seconds)),
             UsersClient(_https(session, tokens, services)["users"]),
-            channels=ChannelServices(
-                _https(session, tokens, channels, seconds=max(REHEARSAL_SECONDS, settings.look_up_seconds))
-            ),
+            channels=_channels(session, tokens, settings),
             limits=limits,
         ) as sending,
         open_feed(
@@ -210,6 +201,24 @@ async def open_sending(
             "canceller": canceller,
             "engagements": Engagements(tracked, [settings.service_secret]),
         }
+
+
+def _open_database(settings: GatewaySettings) -> AbstractAsyncContextManager[Database]:
+    return open_database(
+        settings.database_url,
+        schema="gateway",
+        package="tidings.gateway",
+        pool_size=settings.pool_size,
+        patience=settings.database_seconds,
+    )
+
+
+def _channels(
+    session: aiohttp.ClientSession, tokens: ServiceTokens, settings: GatewaySettings
+) -> ChannelServices:
+    urls = {"email": settings.email_url, "push": settings.push_url}
+    seconds = max(REHEARSAL_SECONDS, settings.look_up_seconds)
+    return ChannelServices(_https(session, tokens, urls, seconds=seconds))
 
 
 def _checks(https: Mapping[str, ServiceHttp]) -> RequestChecks:
