@@ -11,7 +11,7 @@ from delivery.desk import Desk, open_desk
 from simulator.running import Simulator, running, settings_in
 from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import PATIENCE, SERVICE_SECRET, ValkeyNode
+from support.servers import ASKED_AGAIN, SERVICE_SECRET, ValkeyNode
 from support.world import World, fresh_address, open_world
 from tidings.contracts.codes import Channel
 from tidings.contracts.messages import DeliveryMessage
@@ -77,7 +77,7 @@ def settings(world: World, shared_simulator: Simulator) -> EmailSettings:
         templates_url=world.templates.url,
         retry_delays=RETRY_DELAYS,
         max_attempts=MAX_ATTEMPTS,
-        look_up_seconds=PATIENCE,
+        look_up_seconds=ASKED_AGAIN,
         sender="Tidings <hello@mail.example.com>",
         smtp_host="127.0.0.1",
         smtp_port=shared_simulator.smtp_port,

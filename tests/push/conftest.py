@@ -10,7 +10,7 @@ from push.ways import Outside
 from simulator.running import Simulator, running, settings_in
 from support.ports import free_port
 from support.reports import Reports, collecting
-from support.servers import PATIENCE, SERVICE_SECRET
+from support.servers import ASKED_AGAIN, SERVICE_SECRET
 from support.world import World, open_world
 from tidings.contracts.queues import topology
 from tidings.kit.broker import open_broker
@@ -63,7 +63,7 @@ def settings(world: World, shared_simulator: Simulator) -> PushSettings:
         templates_url=world.templates.url,
         retry_delays=RETRY_DELAYS,
         max_attempts=MAX_ATTEMPTS,
-        look_up_seconds=PATIENCE,
+        look_up_seconds=ASKED_AGAIN,
         fcm_credentials_file=str(shared_simulator.account_file),
         fcm_url=f"{str(shared_simulator.http.base_url).rstrip('/')}/fcm",
     )

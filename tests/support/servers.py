@@ -16,6 +16,8 @@ from tidings.kit.database import Database, open_database
 
 PATIENCE = 30.0
 """Seconds that services of tests wait for their servers: a limit of a moment is met on a slow machine too."""
+ASKED_AGAIN = 5.0
+"""The same for what a service asks again for, or does without: an answer that was lost costs no more."""
 SERVICE_SECRET = "the secret that all services share in tests"
 
 
@@ -69,7 +71,7 @@ class ValkeyNode:
         port = free_port()
         self._server = ValkeyServer(port=port)
         self.start()
-        limits = "&".join(f"{name}={PATIENCE}" for name in _CACHE_LIMITS)
+        limits = "&".join(f"{name}={ASKED_AGAIN}" for name in _CACHE_LIMITS)
         self.hasty_url = f"redis://127.0.0.1:{port}"
         """For a client that gives up after half a second, as services do unless they are told otherwise."""
         self.url = f"{self.hasty_url}?{limits}"

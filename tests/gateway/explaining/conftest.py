@@ -15,7 +15,7 @@ from gateway.conftest import NewBody, OpenGateway
 from simulator.running import Simulator, running, settings_in
 from support.polling import eventually
 from support.ports import free_port
-from support.servers import PATIENCE, SERVICE_SECRET, ValkeyNode, provision
+from support.servers import ASKED_AGAIN, PATIENCE, SERVICE_SECRET, ValkeyNode, provision
 from support.serving import serving
 from support.world import World, fresh_address
 from tidings.delivery.worker import channel_app, consuming, open_works
@@ -90,7 +90,7 @@ async def email_service(
             users_url=world.users.url,
             templates_url=world.templates.url,
             retry_delays=(0.2,),
-            look_up_seconds=PATIENCE,
+            look_up_seconds=ASKED_AGAIN,
             sender="Tidings <hello@mail.example.com>",
             smtp_host="127.0.0.1",
             smtp_port=simulator.smtp_port,
