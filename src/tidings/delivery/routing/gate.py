@@ -63,10 +63,12 @@ class Gate:
     async def _wait(self, limit: float) -> Entry:
         until = monotonic() + limit
         while (remaining := until - monotonic()) > 0:
-            await self._routes.changed(remaining)
+            # Read before the look: the end of a rest between the two would be waited for in vain.
+            next_end = self._routes.next_end()
             if (entry := self._try()) is not None:
                 return entry
-        return Entry.HELD
+            await self._routes.changed(min(remaining, next_end))
+        return self._try() or Entry.HELD
 
     def _try(self) -> Entry | None:
         places = self._routes.places()

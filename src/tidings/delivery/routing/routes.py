@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from math import inf
 from typing import Any, Generic
 
 from prometheus_client import Gauge
@@ -130,11 +131,14 @@ class Routes(Generic[Content, Target]):
         words = ", ".join(route.explain() for route in routes)
         return Held(soonest.reason, f"No provider may be tried: {words}", max(SHORTEST_HOLD, soonest.wait()))
 
+    def next_end(self) -> float:
+        """Seconds until the first rest ends; infinite when no route rests."""
+        return min((wait for route in self.by_name.values() if (wait := route.wait())), default=inf)
+
     async def changed(self, within: float) -> None:
         """Return when a route's state has changed or its time has come, after `within` seconds at most."""
-        soonest = min((wait for route in self.by_name.values() if (wait := route.wait())), default=within)
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(within, soonest)):
+            async with asyncio.timeout(min(within, self.next_end())):
                 await self._changed.wait()
 
     def wake(self) -> None:
